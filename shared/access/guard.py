@@ -1,0 +1,110 @@
+"""From a bearer token to a Principal, decided from this service's own tables."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.access import store, tokens
+from shared.clock import Clock, system_clock
+from shared.database import Database
+from shared.events import Actor
+from shared.problems import Forbidden, Lagging, Unauthenticated
+
+WAIT_SECONDS = 1.0
+STEP_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is calling, in which company, and what they may do there."""
+
+    user_id: UUID
+    session_id: UUID
+    membership_id: UUID
+    company_id: UUID
+    company_kind: str
+    company_name: str
+    role: str
+    kind: str
+    profile_id: UUID | None
+    rights: frozenset[str]
+    apps: frozenset[str]
+    language: str
+    billing: bool
+    """Facturation is on for the company, and this caller's profile is among those chosen."""
+    scopes: frozenset[str] | None
+    two_factor_pending: bool
+
+    @property
+    def actor(self) -> Actor:
+        """Who the events of this request name."""
+        return Actor(kind="user" if self.scopes is None else "api_key", id=str(self.user_id))
+
+    def require(self, right: str) -> None:
+        """Forbidden unless the caller holds `right`."""
+        if right not in self.rights:
+            raise Forbidden(right=right)
+
+    def require_billing(self) -> None:
+        """Forbidden unless invoicing is switched on for this caller (P2)."""
+        if not self.billing:
+            raise Forbidden(
+                "Invoicing isn't switched on for your profile; ask your portal administrator.",
+                slug="billing-not-enabled",
+            )
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Verifies tokens against the published keys and looks up the caller's standing."""
+
+    database: Database
+    clock: Clock = system_clock
+
+    async def principal(self, token: str) -> Principal:
+        """The caller; Unauthenticated, Forbidden, or Lagging when this service hasn't heard yet."""
+        claims = tokens.verify(token, await self._key(tokens.key_id_of(token)), self.clock())
+        found = await self._standing(claims)
+        if found.session_revoked or not found.active:
+            raise Unauthenticated("The session has ended; sign in again.")
+        return Principal(
+            user_id=claims.user_id,
+            session_id=claims.session_id,
+            membership_id=claims.membership_id,
+            company_id=claims.company_id,
+            company_kind=found.company_kind or "company",
+            company_name=found.company_name,
+            role=found.role,
+            kind=found.kind,
+            profile_id=found.profile_id,
+            rights=found.rights,
+            apps=found.apps,
+            language=found.language,
+            billing=found.billing_enabled and found.profile_id in found.billing_profiles,
+            scopes=None if claims.scopes is None else frozenset(claims.scopes),
+            two_factor_pending=claims.two_factor_pending,
+        )
+
+    async def _key(self, key_id: UUID) -> dict[str, str]:
+        for _ in range(int(WAIT_SECONDS / STEP_SECONDS)):
+            async with self.database.pool.acquire() as conn:
+                key = await store.public_key(conn, key_id)
+            if key is not None:
+                loaded: dict[str, str] = json.loads(key)
+                return loaded
+            await asyncio.sleep(STEP_SECONDS)
+        raise Unauthenticated
+
+    async def _standing(self, claims: tokens.Claims) -> store.Standing:
+        """Wait up to a second for what the caller has already seen elsewhere."""
+        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+        while True:
+            async with self.database.pool.acquire() as conn:
+                found = await store.standing(conn, claims.membership_id, claims.session_id)
+            heard = found.membership_version is not None and found.company_kind is not None
+            if heard and (found.membership_version or 0) >= claims.membership_version:
+                return found
+            if asyncio.get_running_loop().time() > deadline:
+                raise Lagging
+            await asyncio.sleep(STEP_SECONDS)

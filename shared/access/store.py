@@ -1,0 +1,69 @@
+"""Reading the access projection: everything a decision needs, in one query."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.database import Connection
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What this service knows of a caller's membership; None fields: not heard of yet."""
+
+    membership_version: int | None
+    active: bool
+    role: str
+    kind: str
+    profile_id: UUID | None
+    rights: frozenset[str]
+    apps: frozenset[str]
+    language: str
+    company_kind: str | None
+    company_name: str
+    billing_enabled: bool
+    billing_profiles: frozenset[UUID]
+    session_revoked: bool
+
+
+async def standing(conn: Connection, membership_id: UUID, session_id: UUID) -> Standing:
+    """The caller's standing by this service's own tables."""
+    row = await conn.fetchrow(
+        "SELECT m.version, m.active, m.role, m.kind, m.profile_id, m.rights, m.apps, m.language, "
+        "       p.rights AS profile_rights, p.active AS profile_active, "
+        "       c.kind AS company_kind, c.name AS company_name, "
+        "       b.enabled, b.profile_ids, "
+        "       EXISTS (SELECT FROM access.revoked_sessions WHERE session_id = $2) AS revoked "
+        "FROM (SELECT 1) AS one "
+        "LEFT JOIN access.memberships m ON m.membership_id = $1 "
+        "LEFT JOIN access.profiles p ON p.profile_id = m.profile_id "
+        "LEFT JOIN access.companies c ON c.company_id = m.company_id "
+        "LEFT JOIN access.billing b ON b.company_id = m.company_id",
+        membership_id,
+        session_id,
+    )
+    assert row is not None  # noqa: S101 — the outer SELECT 1 always gives one row
+    profile_rights = (row["profile_rights"] or []) if row["profile_active"] else []
+    return Standing(
+        membership_version=row["version"],
+        active=bool(row["active"]),
+        role=row["role"] or "",
+        kind=row["kind"] or "",
+        profile_id=row["profile_id"] if row["profile_active"] else None,
+        rights=frozenset([*(row["rights"] or []), *profile_rights]),
+        apps=frozenset(row["apps"] or []),
+        language=row["language"] or "fr",
+        company_kind=row["company_kind"],
+        company_name=row["company_name"] or "",
+        billing_enabled=bool(row["enabled"]),
+        billing_profiles=frozenset(row["profile_ids"] or []),
+        session_revoked=row["revoked"],
+    )
+
+
+async def public_key(conn: Connection, key_id: UUID) -> str | None:
+    """The verification key as a JWK in JSON, unless unknown or expired."""
+    key: str | None = await conn.fetchval(
+        "SELECT public_key FROM access.signing_keys WHERE key_id = $1 AND expires_at > now()",
+        key_id,
+    )
+    return key

@@ -1,0 +1,62 @@
+"""What the portal publishes."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events import Event
+
+
+class ProfileRef(BaseModel):
+    """A profile that has access, with its name at the time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    profile_id: UUID
+    name: str
+
+
+class SubscriptionChanged(Event):
+    """What a company has bought."""
+
+    topic: ClassVar[str] = "subscription.changed"
+    publisher: ClassVar[str] = "portal"
+    key_field: ClassVar[str] = "company_id"
+    state: ClassVar[bool] = True
+
+    company_id: UUID
+    plan: str
+    options: list[str]
+    """`invoicing`, …"""
+    seats: int
+
+
+class BillingEvent(Event):
+    """Full state of facturation for one company; one version counter over the three topics."""
+
+    publisher: ClassVar[str] = "portal"
+    key_field: ClassVar[str] = "company_id"
+
+    company_id: UUID
+    firm_id: UUID
+    enabled: bool
+    profiles: list[ProfileRef]
+
+
+class BillingEnabled(BillingEvent):
+    """Facturation was switched on for a company, for these profiles."""
+
+    topic: ClassVar[str] = "billing.enabled"
+
+
+class BillingAccessChanged(BillingEvent):
+    """Other profiles have access now."""
+
+    topic: ClassVar[str] = "billing.access_changed"
+
+
+class BillingDisabled(BillingEvent):
+    """Facturation was switched off for a company."""
+
+    topic: ClassVar[str] = "billing.disabled"

@@ -1,0 +1,35 @@
+"""All contracts, by topic."""
+
+from shared.contracts import billing, delivery, identity, portal
+from shared.events import Event
+
+CONTRACTS: dict[str, type[Event]] = {
+    kind.topic: kind
+    for kind in (
+        identity.CompanyRegistered,
+        identity.CompanyChanged,
+        identity.MembershipChanged,
+        identity.ProfileChanged,
+        identity.SessionRevoked,
+        identity.SigningKeyPublished,
+        identity.ActionRecorded,
+        portal.SubscriptionChanged,
+        portal.BillingEnabled,
+        portal.BillingAccessChanged,
+        portal.BillingDisabled,
+        billing.CustomerChanged,
+        billing.InvoiceIssued,
+        billing.InvoiceRendered,
+        delivery.ReceptionChanged,
+        delivery.DeliveryScheduled,
+        delivery.DeliveryAttempted,
+        delivery.DeliverySucceeded,
+        delivery.DeliveryFailed,
+        delivery.DocumentReceived,
+    )
+}
+
+
+def published_by(service: str) -> list[type[Event]]:
+    """What one service publishes."""
+    return [kind for kind in CONTRACTS.values() if kind.publisher == service]

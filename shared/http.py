@@ -1,0 +1,143 @@
+"""HTTP edge of every service: problems as RFC 9457, bounded bodies, a trace, the caller."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
+from starlette.exceptions import HTTPException
+
+from shared.access.guard import Guard, Principal
+from shared.database import UNAVAILABLE
+from shared.problems import Invalid, NotReady, Problem, TooLarge, Unauthenticated
+from shared.telemetry import continued, current_trace_id
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """The problem as `application/problem+json`, with the trace id to quote to support."""
+    body = problem.body()
+    if trace_id := current_trace_id():
+        body["trace_id"] = trace_id
+    return JSONResponse(
+        json.loads(json.dumps(body, default=str)),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type="application/problem+json",
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Problem details for everything that can be refused; nothing else leaves a service."""
+
+    @app.exception_handler(Problem)
+    async def _(_: Request, problem: Problem) -> JSONResponse:
+        return problem_response(problem)
+
+    @app.exception_handler(RequestValidationError)
+    async def _(_: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [
+            {
+                "field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]),
+                "message": e["msg"],
+            }
+            for e in error.errors()
+        ]
+        return problem_response(Invalid(errors=fields))
+
+    @app.exception_handler(HTTPException)
+    async def _(_: Request, error: HTTPException) -> JSONResponse:
+        title = str(error.detail)
+        return problem_response(
+            Problem(title, status=error.status_code, slug=f"http-{error.status_code}", title=title)
+        )
+
+    async def away(_: Request, error: Exception) -> JSONResponse:
+        log.warning("database away during a request: %s", type(error).__name__)
+        return problem_response(NotReady())
+
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, away)
+
+    @app.exception_handler(Exception)
+    async def _(request: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected at %s %s", request.method, request.url.path, exc_info=error)
+        return problem_response(Problem("Quote the trace id to support; nothing was changed."))
+
+
+class Edge:
+    """ASGI middleware: bounds the body, begins or continues the trace of a request."""
+
+    def __init__(
+        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, max_body: int
+    ) -> None:
+        self.app = app
+        self.max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(("/health", "/static", "/metrics")):
+            await self.app(scope, receive, send)
+            return
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        with continued(headers.get("traceparent"), f"{scope['method']} {scope['path']}") as span:
+            span.set_attribute("http.request.method", scope["method"])
+            span.set_attribute("url.path", scope["path"])
+            length = headers.get("content-length", "0")
+            if length.isdigit() and int(length) > self.max_body:
+                await problem_response(TooLarge(limit=self.max_body))(scope, receive, send)
+                return
+            await self.app(scope, self._bounded(receive), self._observed(send, span))
+
+    def _bounded(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_body:
+                raise TooLarge(limit=self.max_body)
+            return message
+
+        return bounded
+
+    @staticmethod
+    def _observed(send: Send, span: trace.Span) -> Send:
+        async def observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                span.set_attribute("http.response.status_code", message["status"])
+                if message["status"] >= 500:
+                    span.set_status(Status(StatusCode.ERROR))
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-trace-id", current_trace_id().encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        return observed
+
+
+async def bearer(request: Request) -> Principal:
+    """The caller, from `Authorization: Bearer …` (RFC 6750)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    guard: Guard = request.app.state.service.guard
+    return await guard.principal(token.strip())
+
+
+Caller = Annotated[Principal, Depends(bearer)]

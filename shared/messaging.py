@@ -1,0 +1,176 @@
+"""Consuming: batches, one transaction a batch, inbox first; one at a time when a batch fails.
+
+Errors of our own infrastructure are retried for ever and count as nothing. A record that can't be
+decoded, or that its handler rejects by its content, goes to the service's dead-letter topic with
+its reason, and the partition goes on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from shared import inbox
+from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
+from shared.dead_letters import DeadLetters
+from shared.events import Envelope, Event, Undecodable, read_envelope, read_event
+from shared.failpoints import failpoint
+from shared.records import Record, origin_of
+from shared.telemetry import consumer_span
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Connection, Any, Envelope], Awaitable[None]]
+
+TRIES = 3
+
+
+class Rejected(Exception):
+    """A handler's word that this event's content can never be applied; its text is the reason."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One handler for one kind of event."""
+
+    kind: type[Event]
+    handler: Handler
+    lane: str
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+
+@dataclass(frozen=True)
+class Item:
+    """A decoded record and the handler it is for."""
+
+    record: Record
+    envelope: Envelope
+    event: Event
+    subscription: Subscription
+
+
+class Consumers:
+    """What one service does with what it hears. A lane is a consumer group of its own, so that a
+    backlog of documents never holds up a change of access."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.subscriptions: dict[str, Subscription] = {}
+
+    def on(self, kind: type[Event], *, lane: str = "facts") -> Callable[[Handler], Handler]:
+        """Register a handler `(conn, event, envelope)`; one a topic in each service."""
+
+        def register(handler: Handler) -> Handler:
+            self.subscriptions[kind.topic] = Subscription(kind, handler, lane)
+            return handler
+
+        return register
+
+    def lanes(self) -> dict[str, list[str]]:
+        """Topics by lane."""
+        found: dict[str, list[str]] = {}
+        for topic, subscription in self.subscriptions.items():
+            found.setdefault(subscription.lane, []).append(topic)
+        return found
+
+    def decode(self, record: Record) -> Item:
+        """A record as an event for its handler; Undecodable says why not."""
+        topic = origin_of(record)
+        subscription = self.subscriptions.get(topic)
+        if subscription is None:
+            raise Undecodable(f"nothing here listens to {topic}")
+        envelope = read_envelope(topic, record.key, record.headers)
+        event = read_event(subscription.kind, envelope, record.value)
+        return Item(record, envelope, event, subscription)
+
+
+@dataclass
+class BatchRunner:
+    """Applies batches of records to a database; what FastStream calls with each batch."""
+
+    consumers: Consumers
+    database: Database
+    dead_letters: DeadLetters
+    on_applied: Callable[[], None] = lambda: None
+    applied: int = field(default=0)
+
+    async def run(self, records: Sequence[Record]) -> None:
+        """Return when every record has taken effect, was known already, or is a dead letter."""
+        items = [item for record in records if (item := await self._decoded(record))]
+        if not items:
+            return
+        failpoint("consume.before_batch")
+        try:
+            await self._until_there(lambda: self._apply(items))
+        except Exception as error:  # noqa: BLE001 — whatever one record did, the others go on
+            if len(items) > 1:
+                log.warning("a batch of %d is applied one by one: %r", len(items), error)
+            for item in items:
+                await self._apply_alone(item)
+        self.applied += len(items)
+        self.on_applied()
+        failpoint("consume.after_batch")
+
+    async def _decoded(self, record: Record) -> Item | None:
+        try:
+            return self.consumers.decode(record)
+        except Undecodable as error:
+            await self.dead_letters.add(record, reason=error.reason, handler="decode")
+            return None
+
+    async def _apply(self, items: Sequence[Item]) -> None:
+        async with self.database.system_transaction() as conn:
+            new = await inbox.add(
+                conn, self.consumers.service, [i.envelope.event_id for i in items]
+            )
+            for item in items:
+                if item.envelope.event_id in new:
+                    new.discard(item.envelope.event_id)
+                    await self._handle(conn, item)
+            failpoint("consume.before_commit")
+
+    async def _handle(self, conn: Connection, item: Item) -> None:
+        with consumer_span(item.record, item.envelope, item.subscription.name):
+            await item.subscription.handler(conn, item.event, item.envelope)
+
+    async def _apply_alone(self, item: Item) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._until_there(lambda: self._apply([item]))
+            except Rejected as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001 — the reason travels with the dead letter
+                reason = f"{type(error).__name__}: {error}"
+                if attempt < TRIES:
+                    await asyncio.sleep(0.05 * attempt)
+                    continue
+            else:
+                return
+            await self.dead_letters.add(item.record, reason=reason, handler=item.subscription.name)
+            return
+
+    async def _until_there(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Repeat `work` while our own database is away; deadlocks are repeated at once."""
+        delay = 0.1
+        while True:
+            try:
+                return await work()
+            except TRANSIENT as error:
+                log.info("repeated after %s", type(error).__name__)
+            except UNAVAILABLE as error:
+                if isinstance(error, asyncpg.InterfaceError) and not _connection_lost(error):
+                    raise
+                log.warning("database away, the batch waits: %s", type(error).__name__)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 2.0)
+
+
+def _connection_lost(error: asyncpg.InterfaceError) -> bool:
+    """asyncpg raises InterfaceError for lost connections and for wrong arguments alike."""
+    return "connection" in str(error) or "pool" in str(error)

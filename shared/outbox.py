@@ -1,0 +1,78 @@
+"""The outbox: an event commits with the change that it tells of, or not at all."""
+
+from uuid import UUID
+
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from shared.clock import Clock, system_clock
+from shared.database import Connection
+from shared.events import Actor, Envelope, Event
+from shared.ids import new_id
+
+_propagator = TraceContextTextMapPropagator()
+
+
+async def append(
+    conn: Connection,
+    event: Event,
+    *,
+    actor: Actor,
+    aggregate_version: int,
+    cause: UUID | None = None,
+    company_id: UUID | None = None,
+    clock: Clock = system_clock,
+) -> UUID:
+    """Write `event` into the outbox of the transaction on `conn`; returns its id (CloudEvents `id`).
+
+    Call it while holding the lock of the event's aggregate: that, and nothing else, keeps the
+    order of one aggregate's events. `company_id` defaults to the event's own field of that name.
+    """
+    envelope = Envelope(
+        event_id=new_id(),
+        topic=event.topic,
+        version=event.version,
+        key=str(event.key),
+        time=clock(),
+        source=f"/facteur/{event.publisher}",
+        aggregate_version=aggregate_version,
+        actor=actor,
+        cause=cause,
+        company_id=company_id or getattr(event, "company_id", None),
+        traceparent=current_traceparent(),
+    )
+    await insert(conn, envelope, event.model_dump_json().encode())
+    return envelope.event_id
+
+
+async def insert(conn: Connection, envelope: Envelope, payload: bytes) -> None:
+    """One row; the relay publishes it."""
+    await conn.execute(
+        "INSERT INTO outbox (event_id, topic, key, headers, payload, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        envelope.event_id,
+        envelope.topic,
+        envelope.key,
+        envelope.headers(),
+        payload,
+        envelope.time,
+    )
+
+
+def current_traceparent() -> str | None:
+    """The W3C traceparent of the current span, if any is recording."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return None
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
+
+
+async def republish(conn: Connection, topic: str | None = None) -> int:
+    """Have published rows sent again (all, or one topic's), with their original ids; returns how many."""
+    done = await conn.execute(
+        "UPDATE outbox SET published_at = NULL "
+        "WHERE published_at IS NOT NULL AND ($1::text IS NULL OR topic = $1)",
+        topic,
+    )
+    return int(done.split()[-1])

@@ -1,0 +1,209 @@
+"""What every service is made of: HTTP that answers at once, and a start that waits for its parts.
+
+Services start in any order, also before their database or broker: until everything is there the
+health page says what is missing and requests are answered 503.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from shared import http, telemetry
+from shared.access.guard import Guard
+from shared.bus import Bus
+from shared.contracts.registry import published_by
+from shared.database import UNAVAILABLE, Database, connect_when_there
+from shared.dead_letters import DeadLetters
+from shared.messaging import BatchRunner, Consumers
+from shared.migrate import migrate
+from shared.problems import NotReady
+from shared.relay import Relay
+from shared.settings import KafkaSettings, ServiceSettings
+from shared.topics import dead_letter_topic, ensure_topics, retry_topic
+
+log = logging.getLogger(__name__)
+
+Background = Callable[["Service"], Awaitable[None]]
+
+STALE_RELAY_SECONDS = 15.0
+STALE_POLL_SECONDS = 60.0
+
+
+@dataclass
+class Service:
+    """One service in one process."""
+
+    name: str
+    settings: ServiceSettings
+    kafka: KafkaSettings
+    consumers: Consumers
+    background: tuple[Background, ...] = ()
+    """Loops that run once everything is there (workers, schedulers)."""
+    on_database: tuple[Background, ...] = ()
+    """Run once, when the database is there and migrated."""
+    _database: Database | None = None
+    relay: Relay = field(init=False)
+    bus: Bus = field(init=False)
+    stage: str = "starting"
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _dead_letters: DeadLetters | None = None
+
+    def __post_init__(self) -> None:
+        self.relay = Relay(self.settings.database_url.get_secret_value(), self.kafka)
+        self.bus = Bus(self.consumers, self.kafka)
+
+    @property
+    def database(self) -> Database:
+        """The pool; NotReady before it is open."""
+        if self._database is None:
+            raise NotReady
+        return self._database
+
+    @property
+    def guard(self) -> Guard:
+        """Who is calling, decided from this service's own tables."""
+        return Guard(self.database)
+
+    async def start(self) -> None:
+        """Begin in the background; returns at once."""
+        self._spawn(self._boot(), "boot")
+
+    async def _boot(self) -> None:
+        runtime = self.settings.database_url.get_secret_value()
+        self.stage = "waiting for the database"
+        if self.settings.owner_database_url is not None:
+            await self._migrate(self.settings.owner_database_url.get_secret_value(), runtime)
+        self._database = await connect_when_there(
+            runtime, min_size=self.settings.pool_min, max_size=self.settings.pool_max
+        )
+        for prepare in self.on_database:
+            await prepare(self)
+        self.stage = "waiting for the broker"
+        kinds = {k.topic: k for k in published_by(self.name)}
+        kinds |= {t: s.kind for t, s in self.consumers.subscriptions.items()}
+        own = (dead_letter_topic(self.name), retry_topic(self.name))
+        await ensure_topics(self.kafka, kinds.values(), own)
+        self._spawn(self.relay.run(), "relay")
+        if self.consumers.subscriptions:
+            self._dead_letters = DeadLetters(self.name, self.kafka)
+            self.bus.subscribe(
+                BatchRunner(self.consumers, self.database, self._dead_letters, self.relay.wake)
+            )
+            await self.bus.start()
+        for loop in self.background:
+            self._spawn(self._guarded(loop), getattr(loop, "__name__", "background"))
+        self.stage = "ready"
+        log.info("%s is ready", self.name)
+
+    async def _migrate(self, owner: str, runtime: str) -> None:
+        while True:
+            try:
+                await migrate(owner, runtime, self.name)
+            except UNAVAILABLE as error:
+                log.warning("database not there yet: %s", type(error).__name__)
+                await asyncio.sleep(0.3)
+            else:
+                return
+
+    async def _guarded(self, loop: Background) -> None:
+        """A background loop outlives what goes wrong in one of its rounds."""
+        while True:
+            try:
+                await loop(self)
+            except Exception:
+                log.exception("a background loop begins again")
+            await asyncio.sleep(1)
+
+    def _spawn(self, work: Any, name: str) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, publish nothing half, close everything."""
+        self.stage = "stopping"
+        await self.bus.stop()
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._dead_letters is not None:
+            await self._dead_letters.close()
+        if self._database is not None:
+            await self._database.close()
+
+    async def health(self) -> dict[str, Any]:
+        """What an operator wants to know: stage, lag by lane, last polls, the relay's age."""
+        lanes = await self.bus.health() if self.stage == "ready" else {}
+        return {
+            "service": self.name,
+            "stage": self.stage,
+            "relay": {
+                "leading": self.relay.leading,
+                "age_seconds": round(self.relay.age, 3),
+                "published": self.relay.published,
+            },
+            "lanes": {
+                lane: {
+                    "lag": h.lag,
+                    "assigned": h.assigned,
+                    "seconds_since_poll": round(h.seconds_since_poll, 1),
+                }
+                for lane, h in lanes.items()
+            },
+        }
+
+    async def problems(self) -> list[str]:
+        """Why this process isn't ready; empty when it is."""
+        if self.stage != "ready":
+            return [self.stage]
+        found = []
+        if self.relay.age > STALE_RELAY_SECONDS:
+            found.append("the relay makes no progress")
+        try:
+            await asyncio.wait_for(self.database.pool.fetchval("SELECT 1"), 2)
+        except UNAVAILABLE:
+            found.append("the database doesn't answer")
+        return found
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("task %s ended: %r", task.get_name(), error, exc_info=error)
+
+
+def make_app(service: Service, **options: Any) -> FastAPI:
+    """The service's HTTP application: problems, health, and the service's life tied to its own."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        telemetry.set_up(service.name)
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(title=f"Facteur {service.name}", lifespan=lifespan, **options)
+    app.state.service = service
+    http.install(app)
+    app.add_middleware(http.Edge, max_body=service.settings.max_body_bytes)
+    _add_health(app, service)
+    return app
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready(request: Request) -> JSONResponse:  # noqa: ARG001
+        problems = await service.problems()
+        body = {**await service.health(), "problems": problems}
+        return JSONResponse(body, status_code=503 if problems else 200)

@@ -1,0 +1,125 @@
+"""Traces, metrics and logs (OpenTelemetry), one trace from the click to the receipt.
+
+`FACTEUR_OTLP_ENDPOINT` sends traces over OTLP/HTTP; `FACTEUR_TRACE_DIR` writes finished spans as
+JSON lines (the embedded mode, and tests). Logs are JSON lines on stderr and carry the trace id.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from shared.events import Envelope
+from shared.records import Record
+
+tracer = trace.get_tracer("facteur")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, with the trace id when there is one."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self.service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "service": self.service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            line["trace_id"] = format(context.trace_id, "032x")
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class FileSpanExporter(SpanExporter):
+    """Finished spans as JSON lines in a file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self._file.writelines(span.to_json(indent=None) + "\n" for span in spans)
+        self._file.flush()
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self._file.close()
+
+
+def set_up(service: str) -> None:
+    """Logging to stderr as JSON lines, and tracing where one of the two variables asks for it."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(service))
+    logging.basicConfig(
+        level=os.environ.get("FACTEUR_LOG_LEVEL", "INFO"), handlers=[handler], force=True
+    )
+    for noisy in (
+        "aiokafka",
+        "httpx",
+        "httpcore",
+        "faststream",
+        "uvicorn.access",
+        "asyncssh",
+        "as4",
+    ):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    provider = TracerProvider(resource=Resource.create({"service.name": f"facteur-{service}"}))
+    if folder := os.environ.get("FACTEUR_TRACE_DIR"):
+        path = Path(folder) / f"{service}-{os.getpid()}.jsonl"
+        exporter: SpanExporter = FileSpanExporter(path)
+        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
+    if endpoint := os.environ.get("FACTEUR_OTLP_ENDPOINT"):
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
+    trace.set_tracer_provider(provider)
+
+
+@contextmanager
+def continued(traceparent: str | None, name: str, **attributes: str | int) -> Iterator[trace.Span]:
+    """A span that continues the trace of `traceparent` (W3C), or begins one."""
+    carrier = {"traceparent": traceparent} if traceparent else {}
+    parent = propagate.extract(carrier) if carrier else None
+    with tracer.start_as_current_span(name, context=parent, attributes=attributes) as span:
+        yield span
+
+
+@contextmanager
+def consumer_span(record: Record, envelope: Envelope, handler: str) -> Iterator[trace.Span]:
+    """The span of one event's handling, in the trace of who published it."""
+    attributes: dict[str, str | int] = {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.operation.name": handler,
+        "messaging.destination.name": envelope.topic,
+        "messaging.destination.partition.id": str(record.partition),
+        "messaging.kafka.offset": record.offset,
+        "messaging.message.id": str(envelope.event_id),
+    }
+    with continued(envelope.traceparent, f"process {envelope.topic}", **attributes) as span:
+        yield span
+
+
+def current_trace_id() -> str:
+    """The current trace's id as 32 hex digits, or an empty string."""
+    context = trace.get_current_span().get_span_context()
+    return format(context.trace_id, "032x") if context.is_valid else ""
