@@ -22,8 +22,8 @@ async def append(
     cause: UUID | None = None,
     company_id: UUID | None = None,
     clock: Clock = system_clock,
-) -> UUID:
-    """Write `event` into the outbox of the transaction on `conn`; returns its id (CloudEvents `id`).
+) -> Envelope:
+    """Write `event` into the outbox of the transaction on `conn`; returns its envelope.
 
     Call it while holding the lock of the event's aggregate: that, and nothing else, keeps the
     order of one aggregate's events. `company_id` defaults to the event's own field of that name.
@@ -42,7 +42,7 @@ async def append(
         traceparent=current_traceparent(),
     )
     await insert(conn, envelope, event.model_dump_json().encode())
-    return envelope.event_id
+    return envelope
 
 
 async def insert(conn: Connection, envelope: Envelope, payload: bytes) -> None:

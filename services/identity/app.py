@@ -1,0 +1,33 @@
+"""Wiring of identity."""
+
+from fastapi import FastAPI
+
+from services.identity.commands.keys import signing_key
+from services.identity.consumers import consumers
+from services.identity.routes import companies, sessions
+from services.identity.settings import IdentitySettings
+from shared.clock import system_clock
+from shared.secretbox import load_box
+from shared.service import Service, make_app
+from shared.settings import KafkaSettings
+
+
+def create_app(
+    settings: IdentitySettings | None = None, kafka: KafkaSettings | None = None
+) -> FastAPI:
+    """The service as an ASGI application; settings come from the environment unless given."""
+    settings = settings or IdentitySettings()
+    box = load_box(settings.master_key_file)
+
+    async def first_key(service: Service) -> None:
+        async with service.database.system_transaction() as conn:
+            await signing_key(conn, box, system_clock)
+
+    service = Service(
+        "identity", settings, kafka or KafkaSettings(), consumers, on_database=(first_key,)
+    )
+    app = make_app(service, version="1.0.0")
+    app.state.box, app.state.settings, app.state.clock = box, settings, system_clock
+    app.include_router(sessions.router)
+    app.include_router(companies.router)
+    return app

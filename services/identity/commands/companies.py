@@ -1,0 +1,133 @@
+"""Registering companies and keeping their legal information."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.identity import announce
+from services.identity.domain import access
+from services.identity.domain.errors import EmailTaken, LegalInformationWrong, WeakPassword
+from services.identity.domain.legal import wrong_fields
+from services.identity.domain.passwords import hash_password, wrong_password
+from services.identity.store import companies, profiles, users
+from services.identity.store.companies import CompanyRow
+from shared.access.guard import Principal
+from shared.access.rights import COMPANY_SETTINGS
+from shared.clock import Clock
+from shared.contracts.identity import Company, CompanyKind
+from shared.database import Connection, Database
+from shared.events import Actor
+from shared.ids import new_id
+from shared.problems import Forbidden, NotFound
+
+
+@dataclass(frozen=True)
+class Founder:
+    """Who registers a company: its first owner."""
+
+    email: str
+    password: str
+    first_name: str
+    last_name: str
+    language: str
+
+
+async def register_company(
+    db: Database, kind: CompanyKind, legal: Company, founder: Founder, clock: Clock
+) -> tuple[CompanyRow, UUID]:
+    """A company and its first owner (D1); returns the company and the owner's user id."""
+    check_legal(legal)
+    if problem := wrong_password(founder.password):
+        raise WeakPassword(errors=[{"field": "password", "message": problem}])
+    password_hash = await hash_password(founder.password)
+    async with db.system_transaction() as conn:
+        if await users.by_email(conn, founder.email):
+            raise EmailTaken("This e-mail has an account already; sign in with it.")
+        user = users.UserRow(
+            new_id(),
+            founder.email,
+            founder.first_name,
+            founder.last_name,
+            founder.language,
+            password_hash,
+        )
+        actor = Actor(kind="user", id=str(user.user_id))
+        await users.add_user(conn, user, clock())
+        row = await add_company(conn, kind, None, legal, actor, clock)
+        membership = users.MembershipRow(
+            new_id(),
+            row.company_id,
+            user.user_id,
+            "owner",
+            "internal",
+            None,
+            access.founder_rights(kind),
+            access.apps_of("owner", []),
+            active=True,
+            version=1,
+        )
+        await users.add_membership(conn, membership)
+        await announce.membership(conn, membership, user, actor)
+    return row, user.user_id
+
+
+async def create_managed_company(
+    db: Database, caller: Principal, legal: Company, clock: Clock
+) -> CompanyRow:
+    """A company whose portal the caller's firm administers."""
+    if caller.company_kind != "firm":
+        raise Forbidden("Only a firm administers other companies.")
+    caller.require(COMPANY_SETTINGS)
+    check_legal(legal)
+    async with db.system_transaction() as conn:
+        return await add_company(conn, "company", caller.company_id, legal, caller.actor, clock)
+
+
+async def add_company(
+    conn: Connection,
+    kind: CompanyKind,
+    firm_id: UUID | None,
+    legal: Company,
+    actor: Actor,
+    clock: Clock,
+) -> CompanyRow:
+    """The company, its default profiles, and the news of both."""
+    row = await companies.add(conn, new_id(), kind, firm_id, legal, clock())
+    await announce.company(conn, row, actor, registered=True)
+    for name, rights in access.DEFAULT_PROFILES.items():
+        profile = profiles.ProfileRow(
+            new_id(), row.company_id, name, list(rights), active=True, version=1
+        )
+        await profiles.add(conn, profile)
+        await announce.profile(conn, profile, actor)
+    return row
+
+
+async def change_legal_information(
+    db: Database, caller: Principal, company_id: UUID, legal: Company
+) -> CompanyRow:
+    """Replace the legal information (D2); fields that are filled in must be right."""
+    check_legal(legal)
+    async with db.system_transaction() as conn:
+        row = await companies.lock(conn, company_id)
+        may_administer(row, caller, COMPANY_SETTINGS)
+        assert row is not None  # noqa: S101 — may_administer refuses None
+        version = await companies.set_legal(conn, company_id, legal)
+        changed = CompanyRow(company_id, row.kind, row.firm_id, legal, row.require_2fa, version)
+        await announce.company(conn, changed, caller.actor)
+    return changed
+
+
+def may_administer(row: CompanyRow | None, caller: Principal, right: str) -> None:
+    """The company's own people, or its firm's, holding `right`; NotFound for everybody else."""
+    if row is None or caller.company_id not in (row.company_id, row.firm_id):
+        raise NotFound
+    caller.require(right)
+
+
+def check_legal(legal: Company) -> None:
+    """LegalInformationWrong names every field that is filled in wrongly."""
+    wrong = wrong_fields(legal)
+    if not legal.name.strip():
+        wrong["name"] = "must be filled in"
+    if wrong:
+        raise LegalInformationWrong(errors=[{"field": f, "message": m} for f, m in wrong.items()])

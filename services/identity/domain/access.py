@@ -1,0 +1,32 @@
+"""Who holds which rights by default, and who may manage whom."""
+
+from shared.access.rights import (
+    ALL_RIGHTS,
+    AUDIT,
+    COMPANY_SETTINGS,
+    DOCUMENT_MANAGEMENT,
+    INVOICING,
+    MASS_DEPLOYMENT,
+)
+from shared.contracts.identity import CompanyKind
+
+APPS = ("customers", "products", "invoices", "purchases", "peppol", "statistics")
+ALWAYS_ON = ("customers", "products")
+
+DEFAULT_PROFILES: dict[str, tuple[str, ...]] = {
+    "Gérant": (INVOICING, DOCUMENT_MANAGEMENT, COMPANY_SETTINGS, AUDIT),
+    "Comptable": (INVOICING, DOCUMENT_MANAGEMENT),
+    "Assistant": (INVOICING,),
+}
+
+
+def founder_rights(kind: CompanyKind) -> list[str]:
+    """What the first owner of a company holds; mass deployment belongs to firms."""
+    return [right for right in ALL_RIGHTS if kind == "firm" or right != MASS_DEPLOYMENT]
+
+
+def apps_of(role: str, wanted: list[str]) -> list[str]:
+    """An owner sees all apps; an employee those switched on, customers and products always (D5)."""
+    if role == "owner":
+        return list(APPS)
+    return [app for app in APPS if app in wanted or app in ALWAYS_ON]

@@ -1,0 +1,21 @@
+"""Settings of identity, prefix IDENTITY_."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class IdentitySettings(ServiceSettings):
+    """See shared.settings for what all services have."""
+
+    model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="ignore")
+
+    master_key_file: Path
+    """Seals the signing keys at rest."""
+    session_lifetime: timedelta = timedelta(hours=12)
+    invitation_lifetime: timedelta = timedelta(days=7)
+    failures_per_address: int = 20
+    """Failed sign-ins from one address in five minutes before it has to wait."""

@@ -1,0 +1,84 @@
+"""Companies."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.contracts.identity import Company, CompanyKind
+from shared.database import Connection, Record
+
+
+@dataclass(frozen=True)
+class CompanyRow:
+    company_id: UUID
+    kind: CompanyKind
+    firm_id: UUID | None
+    legal: Company
+    require_2fa: bool
+    version: int
+
+
+def _row(record: Record) -> CompanyRow:
+    return CompanyRow(
+        record["company_id"],
+        record["kind"],
+        record["firm_id"],
+        Company.model_validate(record["legal"]),
+        record["require_2fa"],
+        record["version"],
+    )
+
+
+async def add(
+    conn: Connection,
+    company_id: UUID,
+    kind: CompanyKind,
+    firm_id: UUID | None,
+    legal: Company,
+    now: datetime,
+) -> CompanyRow:
+    await conn.execute(
+        "INSERT INTO company (company_id, kind, firm_id, legal, created_at, version) "
+        "VALUES ($1, $2, $3, $4, $5, 1)",
+        company_id,
+        kind,
+        firm_id,
+        legal.model_dump(mode="json"),
+        now,
+    )
+    return CompanyRow(company_id, kind, firm_id, legal, require_2fa=False, version=1)
+
+
+async def get(conn: Connection, company_id: UUID) -> CompanyRow | None:
+    record = await conn.fetchrow(
+        "SELECT company_id, kind, firm_id, legal, require_2fa, version FROM company WHERE company_id = $1",
+        company_id,
+    )
+    return _row(record) if record else None
+
+
+async def lock(conn: Connection, company_id: UUID) -> CompanyRow | None:
+    record = await conn.fetchrow(
+        "SELECT company_id, kind, firm_id, legal, require_2fa, version FROM company "
+        "WHERE company_id = $1 FOR UPDATE",
+        company_id,
+    )
+    return _row(record) if record else None
+
+
+async def set_legal(conn: Connection, company_id: UUID, legal: Company) -> int:
+    version: int = await conn.fetchval(
+        "UPDATE company SET legal = $2, version = version + 1 WHERE company_id = $1 RETURNING version",
+        company_id,
+        legal.model_dump(mode="json"),
+    )
+    return version
+
+
+async def of_firm(conn: Connection, firm_id: UUID) -> list[CompanyRow]:
+    records = await conn.fetch(
+        "SELECT company_id, kind, firm_id, legal, require_2fa, version FROM company "
+        "WHERE firm_id = $1 ORDER BY legal->>'name', company_id",
+        firm_id,
+    )
+    return [_row(record) for record in records]

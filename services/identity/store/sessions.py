@@ -1,0 +1,81 @@
+"""Sessions, invitations, failed sign-ins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.database import Connection
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    session_id: UUID
+    user_id: UUID
+    expires_at: datetime
+
+
+async def add(conn: Connection, row: SessionRow, secret_hash: bytes, now: datetime) -> None:
+    await conn.execute(
+        "INSERT INTO session (session_id, user_id, secret_hash, created_at, expires_at) "
+        "VALUES ($1, $2, $3, $4, $5)",
+        row.session_id,
+        row.user_id,
+        secret_hash,
+        now,
+        row.expires_at,
+    )
+
+
+async def by_secret(conn: Connection, secret_hash: bytes, now: datetime) -> SessionRow | None:
+    record = await conn.fetchrow(
+        "SELECT session_id, user_id, expires_at FROM session "
+        "WHERE secret_hash = $1 AND revoked_at IS NULL AND expires_at > $2",
+        secret_hash,
+        now,
+    )
+    return SessionRow(**record) if record else None
+
+
+async def revoke(conn: Connection, session_id: UUID, now: datetime) -> bool:
+    done = await conn.execute(
+        "UPDATE session SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL",
+        session_id,
+        now,
+    )
+    return done == "UPDATE 1"
+
+
+async def invite(conn: Connection, user_id: UUID, secret_hash: bytes, expires_at: datetime) -> None:
+    await conn.execute(
+        "INSERT INTO invitation (user_id, secret_hash, expires_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (user_id) DO UPDATE SET secret_hash = EXCLUDED.secret_hash, expires_at = EXCLUDED.expires_at",
+        user_id,
+        secret_hash,
+        expires_at,
+    )
+
+
+async def take_invitation(conn: Connection, secret_hash: bytes, now: datetime) -> UUID | None:
+    """Use up an invitation; None when there is none, it was used or it expired."""
+    user_id: UUID | None = await conn.fetchval(
+        "DELETE FROM invitation WHERE secret_hash = $1 AND expires_at > $2 RETURNING user_id",
+        secret_hash,
+        now,
+    )
+    return user_id
+
+
+async def add_failure(conn: Connection, address: str, email_hash: bytes, now: datetime) -> None:
+    await conn.execute(
+        "INSERT INTO sign_in_failure (address, email_hash, failed_at) VALUES ($1, $2, $3)",
+        address,
+        email_hash,
+        now,
+    )
+
+
+async def failures(conn: Connection, address: str, since: datetime) -> int:
+    count: int = await conn.fetchval(
+        "SELECT count(*) FROM sign_in_failure WHERE address = $1 AND failed_at > $2", address, since
+    )
+    return count
