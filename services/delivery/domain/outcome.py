@@ -108,9 +108,13 @@ class Channel(Protocol):
 
 
 class Refused(Exception):
-    """The job can never be sent as it is: says which setting or field, and what to do."""
+    """The job can't be prepared as it is: says which setting or field, and what to do.
 
-    def __init__(self, code: str, words: str) -> None:
+    `retryable` when a later attempt can do better (a directory that doesn't answer at present).
+    """
+
+    def __init__(self, code: str, words: str, *, retryable: bool = False) -> None:
         super().__init__(words)
         self.code = code
         self.words = words
+        self.retryable = retryable

@@ -1,0 +1,84 @@
+"""multipart/related, as AS4 uses it: one SOAP part and its attachments, bytes untouched."""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
+
+from services.delivery.peppol.errors import MIME, As4Refused
+
+MOST_PARTS = 4
+MOST_HEADERS = 8192
+
+
+@dataclass(frozen=True)
+class Part:
+    content_type: str
+    content_id: str
+    content: bytes
+
+
+def build(boundary: str, soap: bytes, content_id: str, attachment: bytes) -> tuple[str, bytes]:
+    """Content type and body of a message with one attachment."""
+    edge = boundary.encode()
+    body = b"".join(
+        (
+            b"--", edge, b"\r\nContent-Type: application/soap+xml; charset=UTF-8\r\n",
+            b"Content-Transfer-Encoding: binary\r\n\r\n", soap,
+            b"\r\n--", edge, b"\r\nContent-Type: application/octet-stream\r\n",
+            b"Content-Transfer-Encoding: binary\r\nContent-ID: <", content_id.encode(), b">\r\n\r\n",
+            attachment, b"\r\n--", edge, b"--\r\n",
+        )
+    )  # fmt: skip
+    return f'multipart/related; type="application/soap+xml"; boundary="{boundary}"', body
+
+
+def content_type(headers: Mapping[str, str]) -> Message:
+    """The parsed Content-Type of HTTP headers, whose names have any case."""
+    value = next((v for k, v in headers.items() if k.lower() == "content-type"), "")
+    message = Message()
+    message["Content-Type"] = value.replace("\r", " ").replace("\n", " ")
+    return message
+
+
+def split(headers: Mapping[str, str], body: bytes) -> tuple[bytes, list[Part]]:
+    """The SOAP part and the attachments of an HTTP message; `As4Refused` (EBMS:0007) otherwise."""
+    outer = content_type(headers)
+    if outer.get_content_type() == "application/soap+xml":
+        return body, []
+    boundary = outer.get_boundary()
+    if outer.get_content_type() != "multipart/related" or not boundary:
+        raise As4Refused(
+            MIME, "the content type is neither multipart/related nor application/soap+xml"
+        )
+    edge = b"\r\n--" + boundary.encode("ascii", "replace")
+    pieces = (b"\r\n" + body).split(edge)
+    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
+        raise As4Refused(MIME, "the multipart body is incomplete")
+    if len(pieces) - 2 > MOST_PARTS:
+        raise As4Refused(MIME, f"the message has more than {MOST_PARTS} parts")
+    parts = [_part(piece) for piece in pieces[1:-1]]
+    soap = parts[0]
+    if soap.content_type != "application/soap+xml":
+        raise As4Refused(MIME, "the first part is not application/soap+xml")
+    return soap.content, parts[1:]
+
+
+def _part(piece: bytes) -> Part:
+    line_end, _, rest = piece.partition(b"\r\n")
+    head, blank, content = rest.partition(b"\r\n\r\n")
+    if line_end.strip() or not blank or len(head) > MOST_HEADERS:
+        raise As4Refused(MIME, "a part of the message has no readable headers")
+    headers = HeaderParser().parsestr(head.decode("latin-1"))
+    encoding = str(headers.get("Content-Transfer-Encoding", "binary")).strip().lower()
+    if encoding == "base64":
+        try:
+            content = b64decode(content)
+        except (ValueError, Base64Error) as error:
+            raise As4Refused(MIME, "a part is not the base64 it says it is") from error
+    elif encoding not in ("binary", "8bit", "7bit"):
+        raise As4Refused(MIME, f"a part has the unsupported encoding {encoding[:40]}")
+    content_id = str(headers.get("Content-ID", "")).strip().removeprefix("<").removesuffix(">")
+    return Part(headers.get_content_type(), content_id, content)

@@ -1,0 +1,115 @@
+"""Which certificates are believed: authorities, revocation lists, and the time."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
+
+MOST_LINKS = 4
+
+
+class Untrusted(Exception):
+    """The certificate isn't believed; the message says why."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Authorities and their revocation lists; an authority without a list revokes nothing.
+
+    Roots and issuing authorities are given together; a chain must end in a self-signed one, or in
+    any of them when no root is given.
+    """
+
+    authorities: tuple[x509.Certificate, ...]
+    revocations: tuple[x509.CertificateRevocationList, ...] = ()
+    now: Callable[[], datetime] = field(default=utc_now, compare=False)
+
+    @classmethod
+    def read(
+        cls,
+        authorities: Iterable[Path],
+        revocations: Iterable[Path] = (),
+        now: Callable[[], datetime] = utc_now,
+    ) -> "Trust":
+        """From PEM files; a file of authorities may hold several."""
+        certificates = [
+            c for p in authorities for c in x509.load_pem_x509_certificates(p.read_bytes())
+        ]
+        lists = [x509.load_pem_x509_crl(p.read_bytes()) for p in revocations]
+        return cls(tuple(certificates), tuple(lists), now)
+
+    def check(self, certificate: x509.Certificate) -> None:
+        """Raise `Untrusted` unless the certificate is valid now, unrevoked, and issued by ours."""
+        self._check_dates(certificate)
+        current = certificate
+        for _ in range(MOST_LINKS):
+            issuer = self._issuer(current)
+            if issuer is None:
+                raise Untrusted(f"{name_of(certificate)} is not issued by a trusted authority")
+            self._check_dates(issuer)
+            self._check_revocation(current, issuer)
+            if issuer.subject == issuer.issuer or not self._rooted:
+                return
+            current = issuer
+        raise Untrusted(f"{name_of(certificate)} has too long a chain")
+
+    @property
+    def _rooted(self) -> bool:
+        return any(c.subject == c.issuer for c in self.authorities)
+
+    def _check_dates(self, certificate: x509.Certificate) -> None:
+        now = self.now()
+        if now < certificate.not_valid_before_utc:
+            raise Untrusted(
+                f"{name_of(certificate)} is not valid before {certificate.not_valid_before_utc}"
+            )
+        if now > certificate.not_valid_after_utc:
+            raise Untrusted(f"{name_of(certificate)} expired on {certificate.not_valid_after_utc}")
+
+    def _issuer(self, certificate: x509.Certificate) -> x509.Certificate | None:
+        for authority in self.authorities:
+            if authority.subject != certificate.issuer or not _may_issue(authority):
+                continue
+            try:
+                certificate.verify_directly_issued_by(authority)
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            return authority
+        return None
+
+    def _check_revocation(self, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+        for revocation in self.revocations:
+            if revocation.issuer != issuer.subject:
+                continue
+            if not revocation.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
+                raise Untrusted(f"the revocation list of {name_of(issuer)} is not signed by it")
+            if revocation.get_revoked_certificate_by_serial_number(certificate.serial_number):
+                raise Untrusted(f"{name_of(certificate)} is revoked")
+
+
+def name_of(certificate: x509.Certificate) -> str:
+    """The certificate's common name, or the whole subject when it has none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def _may_issue(certificate: x509.Certificate) -> bool:
+    try:
+        if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            return False
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return False
