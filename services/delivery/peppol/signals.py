@@ -141,11 +141,11 @@ def _acknowledged(receipt_element: Element) -> tuple[Reference, ...]:
     information = only(receipt_element, f"{{{n.EBBP}}}NonRepudiationInformation")
     found = []
     for element in information.iter(f"{{{n.DS}}}Reference"):
-        if (
-            element.getparent() is None
-            or local(element.getparent().tag) != "MessagePartNRInformation"
-        ):
-            raise UnsafeXml("a reference of the receipt is out of its place")
+        parent = element.getparent()
+        place = "" if parent is None else local(parent.tag)
+        require(
+            place == "MessagePartNRInformation", "a reference of the receipt is out of its place"
+        )
         found.append(
             Reference(
                 element.get("URI", ""),

@@ -1,0 +1,215 @@
+"""The Peppol channel: look the buyer up, build the message once, send it until a receipt proves it."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from lxml import etree
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from services.delivery.domain.outcome import ChannelName, Failed, Job, Outcome, Refused, Unknown
+from services.delivery.peppol import as4_out, sbdh
+from services.delivery.peppol.lookup import LookupFailed
+from services.delivery.peppol.participant import (
+    BIS_PROCESS,
+    DocumentTypeIdentifier,
+    IdentifierError,
+    ParticipantIdentifier,
+    ProcessIdentifier,
+)
+from services.delivery.peppol.settings import PeppolSettings
+from services.delivery.peppol.sml import Sml
+from services.delivery.peppol.smp import Directory, Endpoint
+from services.delivery.peppol.xml import Element, UnsafeXml, parse
+
+CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
+CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+SELLER = f"{{{CAC}}}AccountingSupplierParty/{{{CAC}}}Party"
+SELLER_COUNTRY = f"{SELLER}/{{{CAC}}}PostalAddress/{{{CAC}}}Country/{{{CBC}}}IdentificationCode"
+WORTH_A_THREAD = 64 * 1024
+"""Bytes of document from which building takes more than 5 ms."""
+
+
+class PeppolRoute(BaseModel):
+    """The settings of this way: who receives. The rest is the document's own unless said here."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    participant: str
+    """The buyer's participant, `0208:0123456749` (BT-49 with its scheme)."""
+    sender: str | None = None
+    """The seller's participant instead of the document's BT-34."""
+    process: str | None = None
+    """Instead of the document's ProfileID (BT-23)."""
+    document_type: str | None = None
+    """`scheme::value`, instead of what root and CustomizationID (BT-24) say."""
+
+    @field_validator("participant", "sender")
+    @classmethod
+    def _participant(cls, value: str | None) -> str | None:
+        return None if value is None else str(ParticipantIdentifier.parse(value))
+
+    @field_validator("document_type")
+    @classmethod
+    def _document_type(cls, value: str | None) -> str | None:
+        return None if value is None else str(DocumentTypeIdentifier.parse(value))
+
+
+@dataclass(frozen=True)
+class _Addressed:
+    sender: ParticipantIdentifier
+    receiver: ParticipantIdentifier
+    kind: DocumentTypeIdentifier
+    process: ProcessIdentifier
+    country: str
+
+
+class PeppolChannel:
+    """One instance a worker process; it owns the pooled connections and the directory's cache."""
+
+    name: ChannelName = "peppol"
+    needs_readable = False
+
+    def __init__(self, settings: PeppolSettings) -> None:
+        self._settings = settings
+        self._client = _client(settings)
+        self.directory = Directory(
+            self._client, Sml(settings.sml), settings.smp_trust, settings.ap_trust, settings.smp
+        )
+
+    async def prepare(self, job: Job) -> bytes | None:
+        """The AS4 message for the buyer's access point; `Refused` when it can't be made (yet)."""
+        addressed = _addressed(job)
+        try:
+            endpoint = await self.directory.find(
+                addressed.receiver, addressed.kind, addressed.process
+            )
+        except LookupFailed as failed:
+            raise Refused(failed.code, failed.words, retryable=failed.retryable) from failed
+        try:
+            if len(job.original.content) < WORTH_A_THREAD:
+                return self._build(job, addressed, endpoint)
+            return await asyncio.to_thread(self._build, job, addressed, endpoint)
+        except sbdh.EnvelopeError as error:
+            raise Refused("peppol.document", str(error)) from error
+
+    def _build(self, job: Job, addressed: _Addressed, endpoint: Endpoint) -> bytes:
+        envelope = sbdh.Envelope(
+            sender=addressed.sender,
+            receiver=addressed.receiver,
+            document_type=endpoint.document_type,
+            process=endpoint.process,
+            country=addressed.country,
+            instance_identifier=str(job.delivery_id),
+            created=datetime.now(UTC),
+        )
+        return as4_out.build(
+            self._settings.identity,
+            endpoint.certificate,
+            endpoint.address,
+            envelope,
+            job.original.content,
+            message_id=f"{job.delivery_id}@facteur",
+        ).to_bytes()
+
+    async def send(self, job: Job) -> Outcome:
+        """Send the stored bytes once."""
+        if job.prepared is None:
+            return Failed("the message was not prepared", "peppol.unprepared")
+        prepared = as4_out.Prepared.from_bytes(job.prepared)
+        outcome = await as4_out.send(self._client, prepared, self._settings.ap_trust)
+        if isinstance(outcome, Failed):
+            self._forget(job)
+        return outcome
+
+    async def settle(self, job: Job) -> Outcome:
+        """Send the very same bytes again: a receipt, or "duplicate", says that it had arrived.
+
+        No connection, or an HTTP error, settles nothing: what the peer may have taken, it still has.
+        """
+        outcome = await self.send(job)
+        if isinstance(outcome, Failed) and not outcome.code.startswith("EBMS:"):
+            return Unknown(f"not settled yet: {outcome.words}")
+        return outcome
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _forget(self, job: Job) -> None:
+        try:
+            addressed = _addressed(job)
+        except Refused:
+            return
+        self.directory.forget(addressed.receiver, addressed.kind, addressed.process)
+
+
+def _client(settings: PeppolSettings) -> httpx.AsyncClient:
+    tls = ssl.create_default_context()
+    if settings.tls_authorities is not None:
+        tls.load_verify_locations(settings.tls_authorities)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    return httpx.AsyncClient(
+        verify=tls,
+        timeout=httpx.Timeout(settings.timeout_seconds, connect=10.0),
+        limits=httpx.Limits(
+            max_connections=settings.connections, max_keepalive_connections=settings.connections
+        ),
+        headers={"User-Agent": "facteur"},
+        trust_env=False,
+    )
+
+
+def _addressed(job: Job) -> _Addressed:
+    """Who sends what to whom, by the route and the document; `Refused` names the field."""
+    try:
+        route = PeppolRoute.model_validate(dict(job.route))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(p) for p in first["loc"])
+        raise Refused("peppol.route", f"reception settings, {field}: {first['msg']}") from error
+    try:
+        document = parse(job.original.content, as4_out.MOST_DOCUMENT)
+        kind = (
+            DocumentTypeIdentifier.parse(route.document_type)
+            if route.document_type
+            else _kind(document)
+        )
+        process = route.process or _text(document, f"{{{CBC}}}ProfileID") or BIS_PROCESS.value
+        return _Addressed(
+            sender=ParticipantIdentifier.read(route.sender) if route.sender else _sender(document),
+            receiver=ParticipantIdentifier.read(route.participant),
+            kind=kind,
+            process=ProcessIdentifier(process),
+            country=_text(
+                document,
+                f"{SELLER}/{{{CAC}}}PostalAddress/{{{CAC}}}Country/{{{CBC}}}IdentificationCode",
+            ),
+        )
+    except (UnsafeXml, IdentifierError) as error:
+        raise Refused("peppol.document", str(error)) from error
+
+
+def _kind(document: Element) -> DocumentTypeIdentifier:
+    customization = _text(document, f"{{{CBC}}}CustomizationID")
+    name = etree.QName(document)
+    if not customization or not name.namespace:
+        raise IdentifierError(
+            "the document has no CustomizationID (BT-24): Peppol can't name its type"
+        )
+    version = _text(document, f"{{{CBC}}}UBLVersionID") or "2.1"
+    return DocumentTypeIdentifier.of(name.namespace, name.localname, customization, version)
+
+
+def _sender(document: Element) -> ParticipantIdentifier:
+    endpoint = document.find(f"{SELLER}/{{{CBC}}}EndpointID")
+    if endpoint is None:
+        raise IdentifierError("the seller has no electronic address (BT-34), which Peppol needs")
+    return ParticipantIdentifier.read(
+        f"{endpoint.get('schemeID', '')}:{(endpoint.text or '').strip()}"
+    )
+
+
+def _text(element: Element, path: str) -> str:
+    return (element.findtext(path) or "").strip()
