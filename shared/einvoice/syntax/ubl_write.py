@@ -29,12 +29,11 @@ from shared.einvoice.syntax.writing import Element, add, add_allowance_charge, g
 def write(invoice: Invoice) -> bytes:
     """UBL 2.1, UTF-8, indented; the same invoice gives the same bytes."""
     credit = invoice.is_credit_note
-    namespaces: dict[str | None, str] = {
-        None: CREDIT_NOTE if credit else INVOICE,
-        "cac": CAC,
-        "cbc": CBC,
-    }
-    root = etree.Element(CREDIT_NOTE_ROOT if credit else INVOICE_ROOT, nsmap=namespaces)
+    namespaces = {None: CREDIT_NOTE if credit else INVOICE, "cac": CAC, "cbc": CBC}
+    root = etree.Element(
+        CREDIT_NOTE_ROOT if credit else INVOICE_ROOT,
+        nsmap=namespaces,  # type: ignore[arg-type]  # the stubs forget the default namespace
+    )
     _head(root, invoice)
     _references(root, invoice)
     add_seller(root, invoice.seller, _creditor(invoice))

@@ -1,0 +1,112 @@
+"""Official rules without blocking the event loop: worker processes, each with a Saxon of its own."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from shared.einvoice.rules import worker
+from shared.einvoice.rules.catalogue import RuleSet, rule_sets_in_force
+from shared.einvoice.rules.finding import Finding
+
+T = TypeVar("T")
+
+
+class ValidatorBusy(RuntimeError):
+    """More documents wait to be judged than are let in: try again in a moment."""
+
+
+class ValidatorBroken(RuntimeError):
+    """A worker died twice over the same document, which therefore was not judged."""
+
+
+class Validator:
+    """Judges documents by the rule sets in force, in `workers` processes.
+
+    At most `queue` documents are judged or wait at a time. A worker that dies is replaced, and its
+    document tried once more.
+    """
+
+    def __init__(
+        self, rule_sets: Sequence[RuleSet] | None = None, *, workers: int = 1, queue: int = 256
+    ) -> None:
+        today = datetime.now(UTC).date()
+        self._sets = tuple(
+            rule_sets if rule_sets is not None else rule_sets_in_force(today).values()
+        )
+        self._workers = workers
+        self._queue = queue
+        self._pending = 0
+        self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def rule_sets(self) -> tuple[RuleSet, ...]:
+        """What documents are judged by."""
+        return self._sets
+
+    async def start(self) -> None:
+        """Start the workers and compile the rules (about a second and a half).
+
+        Raises RuleSetMissing when a set can't be read or compiled. May run beside other start-up
+        work; documents that come meanwhile wait.
+        """
+        for rule_set in self._sets:
+            if not rule_set.exists():
+                rule_set.read()
+        pool = self._opened()
+        await asyncio.gather(*(self._run(pool, worker.ready) for _ in range(self._workers)))
+
+    async def validate(self, xml: bytes, sets: Sequence[str]) -> list[Finding]:
+        """What the named rule sets find in the document, in their order; empty when all is well.
+
+        Raises `xml.XmlRefused`, `UblError`, RuleSetMissing, ValidatorBusy and ValidatorBroken.
+        """
+        if self._pending >= self._queue:
+            raise ValidatorBusy(
+                f"{self._queue} documents are waiting to be judged: try again in a moment"
+            )
+        self._pending += 1
+        try:
+            return await self._twice(xml, tuple(sets))
+        finally:
+            self._pending -= 1
+
+    async def close(self) -> None:
+        """End the workers once they have finished what they are doing."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+
+    async def __aenter__(self) -> "Validator":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _twice(self, xml: bytes, sets: tuple[str, ...]) -> list[Finding]:
+        for _ in range(2):
+            pool = self._opened()
+            try:
+                return await self._run(pool, worker.judge, xml, sets)
+            except BrokenExecutor:
+                self._discard(pool)
+        raise ValidatorBroken("the rule workers died twice over this document; it was not judged")
+
+    @staticmethod
+    async def _run(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+    def _opened(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._workers, multiprocessing.get_context("spawn"), worker.start, (self._sets,)
+            )
+        return self._pool
+
+    def _discard(self, broken: ProcessPoolExecutor) -> None:
+        if self._pool is broken:
+            self._pool = None
+            broken.shutdown(wait=False, cancel_futures=True)
