@@ -142,7 +142,7 @@ def read_event(kind: type[E], envelope: Envelope, value: bytes | None) -> E:
     if len(value) > MAX_EVENT_BYTES:
         raise Undecodable(f"{len(value)} bytes are more than {MAX_EVENT_BYTES}")
     try:
-        event = kind.model_validate_json(value)
+        event = kind.model_validate_json(value, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "value"

@@ -47,6 +47,7 @@ class Service:
     """Loops that run once everything is there (workers, schedulers)."""
     on_database: tuple[Background, ...] = ()
     """Run once, when the database is there and migrated."""
+    on_stop: tuple[Callable[[], Awaitable[None]], ...] = ()
     _database: Database | None = None
     relay: Relay = field(init=False)
     bus: Bus = field(init=False)
@@ -132,6 +133,8 @@ class Service:
         for task in reversed(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for end in self.on_stop:
+            await end()
         if self._dead_letters is not None:
             await self._dead_letters.close()
         if self._database is not None:

@@ -1,0 +1,29 @@
+"""What billing's routes work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from services.billing.settings import BillingSettings
+from shared.clock import Clock
+from shared.database import Database
+from shared.einvoice.rules import Validator
+
+
+@dataclass(frozen=True)
+class Context:
+    db: Database
+    validator: Validator
+    settings: BillingSettings
+    clock: Clock
+    issued: Callable[[], None]
+    """Called after an issue committed: wakes relay and renderer."""
+
+
+def context(request: Request) -> Context:
+    """The context of the running service; NotReady while the database is away."""
+    state = request.app.state
+    return Context(
+        state.service.database, state.validator, state.settings, state.clock, state.issued
+    )

@@ -1,0 +1,124 @@
+"""Rendering the readable form, once, after the issue: leased rows, a process of its own."""
+
+import asyncio
+import base64
+import hashlib
+import logging
+import multiprocessing
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.billing.store import renderings
+from services.billing.store.renderings import DueRendering
+from shared import outbox
+from shared.clock import Clock, system_clock
+from shared.contracts.billing import Document, InvoiceRendered
+from shared.database import UNAVAILABLE, Database
+from shared.events import Actor
+from shared.failpoints import failpoint
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+POLL_SECONDS = 0.5
+WAITS = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1))
+
+SYSTEM = Actor(kind="system", id="billing")
+
+
+def render(content: dict[str, object], language: str) -> bytes:
+    """In the worker: the Factur-X PDF of an invoice (PDF/A-3, XML embedded)."""
+    from services.billing.documents.pdf import render as render_pdf
+    from shared.einvoice.model import Invoice
+
+    return render_pdf(Invoice.model_validate(content), language)
+
+
+@dataclass
+class Renderer:
+    """`run()` until cancelled; `wake()` spares the wait for the next poll."""
+
+    database: Database
+    workers: int = 1
+    clock: Clock = system_clock
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _pool: ProcessPoolExecutor | None = None
+
+    def wake(self) -> None:
+        """Something was issued by this process."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Render what is due, for ever."""
+        try:
+            while True:
+                self._woken.clear()
+                if not await self._round():
+                    await self._rest()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+        except TimeoutError:
+            return
+
+    async def _round(self) -> int:
+        try:
+            async with self.database.system_transaction() as conn:
+                due = await renderings.lease(
+                    conn, self.clock(), self.clock() + LEASE, self.workers * 4
+                )
+        except UNAVAILABLE as error:
+            log.warning("rendering waits for the database: %s", type(error).__name__)
+            await asyncio.sleep(1)
+            return 0
+        await asyncio.gather(*(self._render(work) for work in due))
+        return len(due)
+
+    async def _render(self, work: DueRendering) -> None:
+        try:
+            pdf = await asyncio.get_running_loop().run_in_executor(
+                self._opened(), render, work.content, work.language
+            )
+            failpoint("render.before_store")
+            await self._store(work, pdf)
+        except BrokenExecutor as error:
+            self._pool = None
+            await self._postpone(work, error)
+        except UNAVAILABLE:
+            log.warning("rendering of %s is repeated: the database is away", work.number)
+        except Exception as error:  # noqa: BLE001 — kept with the row, for whoever looks
+            await self._postpone(work, error)
+
+    async def _store(self, work: DueRendering, pdf: bytes) -> None:
+        sha256 = hashlib.sha256(pdf).hexdigest()
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in work.number)
+        event = InvoiceRendered(
+            invoice_id=work.invoice_id,
+            company_id=work.company_id,
+            number=work.number,
+            readable=Document(
+                name=f"{name}.pdf",
+                media_type="application/pdf",
+                sha256=sha256,
+                content=base64.b64encode(pdf),
+            ),
+        )
+        async with self.database.system_transaction() as conn:
+            if await renderings.store(conn, work.invoice_id, pdf, sha256):
+                await outbox.append(conn, event, actor=SYSTEM, aggregate_version=2)
+
+    async def _postpone(self, work: DueRendering, error: Exception) -> None:
+        log.error("rendering of %s failed: %r", work.number, error)
+        wait = WAITS[min(work.attempts, len(WAITS)) - 1]
+        async with self.database.system_transaction() as conn:
+            await renderings.postpone(conn, work.invoice_id, self.clock() + wait, repr(error)[:500])
+
+    def _opened(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"))
+        return self._pool
