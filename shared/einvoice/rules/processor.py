@@ -90,7 +90,7 @@ class RuleProcessor:
                 message=_without_namespaces(entry.message),
                 explanation=explain("UBL-XSD"),
             )
-            for entry in islice(iter(schema.error_log), 20)
+            for entry in islice(schema.error_log, 20)  # type: ignore[call-overload]
         ]
 
     def _rule_findings(self, name: str, node: Any) -> list[Finding]:

@@ -46,27 +46,22 @@ def is_signed(root: etree._Element) -> bool:
 
 @dataclass
 class _Place:
-    """Where an element's content stands, in bytes."""
+    """Where an element starts, and where its content does and ends, in bytes."""
 
     name: str
     start: int
     content: int | None = None
     end: int | None = None
-    after: int | None = None
 
     def filled(self, xml: bytes, value: str, encoding: str) -> bytes:
-        if self.content is None or self.end is None or self.after is None:
+        if self.content is None or self.end is None:
             raise UblError(f"cbc:{self.name} of the document cannot be found")
-        if self.end == self.start:  # <cbc:ID/>
-            tag = xml[self.start : self.after].decode(encoding)
-            opening = tag[: tag.rindex("/")].rstrip()
-            name = opening[1:].split()[0]
-            return (
-                xml[: self.start]
-                + f"{opening}>{value}</{name}>".encode(encoding)
-                + xml[self.after :]
-            )
-        return xml[: self.content] + value.encode(encoding) + xml[self.end :]
+        tag = xml[self.start : self.content].decode(encoding)
+        if not tag.endswith("/>"):
+            return xml[: self.content] + value.encode(encoding) + xml[self.end :]
+        opening = tag[:-2].rstrip()
+        name = opening[1:].split()[0]
+        return xml[: self.start] + f"{opening}>{value}</{name}>".encode(encoding) + xml[self.end :]
 
 
 @dataclass
@@ -77,32 +72,29 @@ class _Scan:
     depth: int = 0
     places: dict[str, _Place] = field(default_factory=dict)
     opened: _Place | None = None
-    closed: _Place | None = None
+    inside: _Place | None = None
 
     def start(self, name: str, _attributes: object) -> None:
         self.event()
         self.depth += 1
         namespace, _, local = name.rpartition("|")
         if self.depth == 2 and namespace == CBC and local not in self.places:
-            self.opened = self.places[local] = _Place(local, self.parser.CurrentByteIndex)
+            self.opened = self.inside = self.places[local] = _Place(
+                local, self.parser.CurrentByteIndex
+            )
 
     def end(self, _name: str) -> None:
         self.event()
-        if self.depth == 2:
-            for place in self.places.values():
-                if place.end is None:
-                    place.end = self.parser.CurrentByteIndex
-                    self.closed = place
+        if self.depth == 2 and self.inside is not None:
+            self.inside.end = self.parser.CurrentByteIndex
+            self.inside = None
         self.depth -= 1
 
     def event(self, *_anything: object) -> None:
-        position = self.parser.CurrentByteIndex
+        """Whatever comes first after a start tag shows where the tag ended."""
         if self.opened is not None:
-            self.opened.content = position
+            self.opened.content = self.parser.CurrentByteIndex
             self.opened = None
-        elif self.closed is not None:
-            self.closed.after = position
-            self.closed = None
 
 
 def _places(xml: bytes) -> dict[str, _Place]:
