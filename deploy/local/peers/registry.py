@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -127,7 +129,7 @@ class SmlZone(asyncio.DatagramProtocol):
         self.questions = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         try:
@@ -135,8 +137,7 @@ class SmlZone(asyncio.DatagramProtocol):
         except dns.exception.DNSException:
             return
         self.questions += 1
-        if isinstance(self._transport, asyncio.DatagramTransport):
-            self._transport.sendto(self.answer(query).to_wire(), addr)
+        self._transport.sendto(self.answer(query).to_wire(), addr)
 
     def answer(self, query: dns.message.Message) -> dns.message.Message:
         registry = self._registry()
