@@ -48,6 +48,8 @@ class Service:
     on_database: tuple[Background, ...] = ()
     """Run once, when the database is there and migrated."""
     on_stop: tuple[Callable[[], Awaitable[None]], ...] = ()
+    on_applied: Callable[[], None] = lambda: None
+    """Called after each batch of events took effect."""
     _database: Database | None = None
     relay: Relay = field(init=False)
     bus: Bus = field(init=False)
@@ -93,14 +95,17 @@ class Service:
         self._spawn(self.relay.run(), "relay")
         if self.consumers.subscriptions:
             self._dead_letters = DeadLetters(self.name, self.kafka)
-            self.bus.subscribe(
-                BatchRunner(self.consumers, self.database, self._dead_letters, self.relay.wake)
-            )
+            runner = BatchRunner(self.consumers, self.database, self._dead_letters, self._applied)
+            self.bus.subscribe(runner)
             await self.bus.start()
         for loop in self.background:
             self._spawn(self._guarded(loop), getattr(loop, "__name__", "background"))
         self.stage = "ready"
         log.info("%s is ready", self.name)
+
+    def _applied(self) -> None:
+        self.relay.wake()
+        self.on_applied()
 
     async def _migrate(self, owner: str, runtime: str) -> None:
         while True:

@@ -119,6 +119,25 @@ def consumer_span(record: Record, envelope: Envelope, handler: str) -> Iterator[
         yield span
 
 
+@contextmanager
+def delivery_span(
+    traceparent: str | None, channel: str, delivery_id: str, attempts_before: int
+) -> Iterator[trace.Span]:
+    """The span of one attempt: the first one in the invoice's trace, later ones in a trace of
+    their own with a link to it."""
+    attributes = {"facteur.channel": channel, "facteur.delivery_id": delivery_id}
+    if attempts_before == 0 or traceparent is None:
+        with continued(traceparent, f"deliver {channel}", **attributes) as span:
+            yield span
+        return
+    origin = trace.get_current_span(propagate.extract({"traceparent": traceparent}))
+    links = [trace.Link(origin.get_span_context())]
+    with tracer.start_as_current_span(
+        f"deliver {channel}", links=links, attributes=attributes
+    ) as span:
+        yield span
+
+
 def current_trace_id() -> str:
     """The current trace's id as 32 hex digits, or an empty string."""
     context = trace.get_current_span().get_span_context()

@@ -1,0 +1,114 @@
+"""Telling what becomes of a delivery. A version step has room for two events: the attempt, then its end."""
+
+from datetime import datetime
+from typing import Literal
+
+from services.delivery.domain.outcome import Delivered
+from services.delivery.store.deliveries import DeliveryRow
+from services.delivery.store.work import Leased
+from shared import outbox
+from shared.contracts.delivery import (
+    DeliveryAttempted,
+    DeliveryFailed,
+    DeliveryScheduled,
+    DeliverySucceeded,
+)
+from shared.database import Connection
+from shared.events import Actor
+
+SYSTEM = Actor(kind="system", id="delivery")
+
+
+def _fields(row: DeliveryRow | Leased, number: str) -> dict[str, object]:
+    return {
+        "invoice_id": row.invoice_id,
+        "company_id": row.company_id,
+        "delivery_id": row.delivery_id,
+        "number": number,
+        "channel": row.channel,
+        "target": row.target,
+    }
+
+
+async def scheduled(conn: Connection, row: DeliveryRow, number: str, actor: Actor = SYSTEM) -> None:
+    """`delivery.scheduled`."""
+    event = DeliveryScheduled.model_validate(
+        {**_fields(row, number), "due_at": row.next_attempt_at, "resend_of": row.resend_of}
+    )
+    await outbox.append(
+        conn, event, actor=actor, aggregate_version=2 * row.version, cause=row.cause
+    )
+
+
+async def succeeded(
+    conn: Connection,
+    row: Leased,
+    number: str,
+    outcome: Delivered,
+    *,
+    attempt: int,
+    version: int,
+    started_at: datetime,
+    ended_at: datetime,
+) -> None:
+    """`delivery.succeeded`, with the proof."""
+    event = DeliverySucceeded.model_validate(
+        {
+            **_fields(row, number),
+            "attempt": attempt,
+            "words": outcome.words,
+            "proof": dict(outcome.proof),
+            "started_at": started_at,
+            "ended_at": ended_at,
+        }
+    )
+    await outbox.append(
+        conn, event, actor=SYSTEM, aggregate_version=2 * version + 1, cause=row.cause
+    )
+
+
+async def attempted(
+    conn: Connection,
+    row: Leased,
+    number: str,
+    outcome: Literal["failed", "unknown"],
+    words: str,
+    *,
+    attempt: int,
+    version: int,
+    started_at: datetime,
+    ended_at: datetime,
+    next_attempt_at: datetime | None,
+) -> None:
+    """`delivery.attempted`: without proof so far."""
+    event = DeliveryAttempted.model_validate(
+        {
+            **_fields(row, number),
+            "attempt": attempt,
+            "outcome": outcome,
+            "words": words,
+            "started_at": started_at,
+            "ended_at": ended_at,
+            "next_attempt_at": next_attempt_at,
+        }
+    )
+    await outbox.append(conn, event, actor=SYSTEM, aggregate_version=2 * version, cause=row.cause)
+
+
+async def failed(
+    conn: Connection,
+    row: Leased,
+    number: str,
+    reason: Literal["exhausted", "refused", "undecided"],
+    words: str,
+    *,
+    attempt: int,
+    version: int,
+) -> None:
+    """`delivery.failed`: nothing more happens by itself."""
+    event = DeliveryFailed.model_validate(
+        {**_fields(row, number), "attempt": attempt, "reason": reason, "words": words}
+    )
+    await outbox.append(
+        conn, event, actor=SYSTEM, aggregate_version=2 * version + 1, cause=row.cause
+    )

@@ -1,0 +1,138 @@
+"""How a customer wants to receive: any of e-mail, SFTP, FTPS and Peppol; none is refused (L1)."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.delivery.channels.registry import route_model
+from services.delivery.commands.plan import plan_waiting
+from services.delivery.store import receptions
+from services.delivery.store.receptions import WayRow
+from shared import outbox
+from shared.access.guard import Principal
+from shared.clock import Clock
+from shared.contracts.delivery import ChannelName, ReceptionChanged, Way
+from shared.database import Database
+from shared.ids import new_id
+from shared.problems import Invalid, NotFound
+from shared.secretbox import SecretBox
+
+
+class WayBody(BaseModel):
+    """One way: the channel, its settings, and what is secret of them (never shown again)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: ChannelName
+    settings: dict[str, Any]
+    password: Annotated[str, Field(max_length=4000)] | None = None
+    """A password; kept as it is when left out at a change."""
+
+
+class ReceptionBody(BaseModel):
+    """All ways of one customer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ways: Annotated[list[WayBody], Field(max_length=8)]
+
+
+class NoWay(Invalid):
+    """Choose at least one way to receive: e-mail, SFTP, FTPS or Peppol."""
+
+    slug, title = "no-way", "No way to receive"
+
+
+async def set_reception(
+    db: Database,
+    box: SecretBox,
+    caller: Principal,
+    customer_id: UUID,
+    body: ReceptionBody,
+    clock: Clock,
+) -> list[WayRow]:
+    """Replace a customer's ways; affects what is issued from now on, and what waited for them."""
+    if not body.ways:
+        raise NoWay(errors=[{"field": "ways", "message": NoWay.__doc__}])
+    async with db.transaction(caller.company_id) as conn:
+        version = await receptions.version(conn, caller.company_id, customer_id)
+        known = await receptions.ways(conn, caller.company_id, customer_id)
+        rows = [
+            _row(box, caller.company_id, customer_id, w, n, known) for n, w in enumerate(body.ways)
+        ]
+        created = await receptions.save(conn, caller.company_id, customer_id, (version or 0) + 1)
+        if version is None and not created:
+            raise NotFound
+        await receptions.clear(conn, caller.company_id, customer_id)
+        for row in rows:
+            await receptions.add(conn, row)
+        event = ReceptionChanged(
+            customer_id=customer_id,
+            company_id=caller.company_id,
+            ways=[Way.model_validate({"channel": r.channel, "target": r.target}) for r in rows],
+        )
+        await outbox.append(conn, event, actor=caller.actor, aggregate_version=(version or 0) + 1)
+        await plan_waiting(conn, caller.company_id, customer_id, clock())
+    return rows
+
+
+def _row(
+    box: SecretBox,
+    company_id: UUID,
+    customer_id: UUID,
+    way: WayBody,
+    position: int,
+    known: list[WayRow],
+) -> WayRow:
+    model = route_model(way.channel)
+    try:
+        route = model.model_validate(way.settings)
+    except ValidationError as error:
+        raise Invalid(errors=_errors(error, position)) from error
+    settings = route.model_dump(mode="json", exclude_none=True)
+    target, endpoint = described(way.channel, settings)
+    row_id = new_id()
+    secrets = _sealed(box, row_id, way, target, known)
+    return WayRow(row_id, customer_id, company_id, way.channel, target, endpoint, settings, secrets)
+
+
+def _sealed(
+    box: SecretBox, row_id: UUID, way: WayBody, target: str, known: list[WayRow]
+) -> bytes | None:
+    if way.password is not None:
+        return box.seal(way.password.encode(), row_id)
+    for old in known:
+        if (old.channel, old.target) == (way.channel, target) and old.secrets is not None:
+            return box.seal(box.open(old.secrets, old.way_id), row_id)
+    return None
+
+
+def described(
+    channel: Literal["email", "sftp", "ftps", "peppol"], settings: dict[str, Any]
+) -> tuple[str, str]:
+    """By what a person recognises the way, and whose failures count together."""
+    if channel == "email":
+        first = settings["to"][0]
+        return ", ".join(settings["to"]), f"email:{first.rpartition('@')[2].lower()}"
+    if channel == "peppol":
+        return settings["participant"], f"peppol:{settings['participant']}"
+    host = f"{settings['host']}:{settings['port']}"
+    return (
+        f"{settings['user']}@{host}{_slashed(settings.get('folder', ''))}",
+        f"{channel}:{host}",
+    )
+
+
+def _slashed(folder: str) -> str:
+    return folder if folder.startswith("/") or not folder else f"/{folder}"
+
+
+def _errors(error: ValidationError, position: int) -> list[dict[str, str]]:
+    return [
+        {
+            "field": f"ways.{position}.settings." + ".".join(str(p) for p in e["loc"]),
+            "message": e["msg"],
+        }
+        for e in error.errors(include_url=False, include_input=False)
+    ]

@@ -1,0 +1,56 @@
+"""By hand: resend, decide what nothing on the wire can settle, cancel (L10)."""
+
+from uuid import UUID
+
+from services.delivery.commands.plan import schedule
+from services.delivery.store import deliveries, plans
+from services.delivery.store.deliveries import DeliveryRow
+from services.delivery.store.receptions import WayRow
+from shared.clock import Clock
+from shared.database import Connection, Database
+from shared.events import Actor
+from shared.problems import Conflict, NotFound
+
+OVER = ("exhausted", "refused", "undecided", "cancelled", "delivered")
+
+
+async def resend(
+    db: Database, company_id: UUID, delivery_id: UUID, actor: Actor, clock: Clock
+) -> DeliveryRow:
+    """A new delivery in the place of one that is over; what is still under way can't be resent."""
+    async with db.transaction(company_id) as conn:
+        old = await _over(conn, company_id, delivery_id)
+        plan = await plans.get(conn, company_id, old.invoice_id)
+        if plan is None or old.secrets_row is None:
+            raise NotFound
+        way = WayRow(
+            old.secrets_row,
+            plan.customer_id,
+            company_id,
+            old.channel,
+            old.target,
+            old.endpoint,
+            old.route,
+            old.secrets,
+        )
+        return await schedule(conn, plan, way, clock(), resend_of=delivery_id, actor=actor)
+
+
+async def cancel(db: Database, company_id: UUID, delivery_id: UUID) -> None:
+    """Don't deliver; refused while it is on its way, or when it is over."""
+    async with db.transaction(company_id) as conn:
+        if await deliveries.get(conn, company_id, delivery_id) is None:
+            raise NotFound
+        if not await deliveries.cancel(conn, company_id, delivery_id):
+            raise Conflict("This delivery is on its way or over; it can't be cancelled.")
+
+
+async def _over(conn: Connection, company_id: UUID, delivery_id: UUID) -> DeliveryRow:
+    row = await deliveries.get(conn, company_id, delivery_id)
+    if row is None:
+        raise NotFound
+    if row.state not in OVER:
+        raise Conflict(
+            "This delivery is still under way; it can be resent when it is over.", state=row.state
+        )
+    return row

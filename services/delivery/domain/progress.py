@@ -1,0 +1,44 @@
+"""From the outcome of an attempt to the next state of a delivery."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.delivery.domain.outcome import Delivered, Failed, Outcome, Unknown
+from services.delivery.domain.schedule import Schedule
+
+State = Literal["delivered", "due", "unknown", "exhausted", "refused", "undecided"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a delivery becomes, and when it is looked at again."""
+
+    state: State
+    next_attempt_at: datetime | None
+    blames_endpoint: bool = False
+    """Whether this failure counts against the endpoint (circuit breaker)."""
+
+
+def after(
+    outcome: Outcome, channel: str, attempt: int, settles: int, schedule: Schedule, now: datetime
+) -> Progress:
+    """The state after attempt number `attempt` (from 1), settled `settles` times so far."""
+    if isinstance(outcome, Delivered):
+        return Progress("delivered", None)
+    if isinstance(outcome, Unknown):
+        if outcome.needs_person:
+            return Progress("undecided", None)
+        return Progress("unknown", now + schedule.before_settling(settles + 1))
+    return _after_failure(outcome, channel, attempt, schedule, now)
+
+
+def _after_failure(
+    outcome: Failed, channel: str, attempt: int, schedule: Schedule, now: datetime
+) -> Progress:
+    if not outcome.retryable:
+        return Progress("refused", None)
+    wait = schedule.after_failure(channel, attempt)
+    if wait is None:
+        return Progress("exhausted", None, blames_endpoint=True)
+    return Progress("due", now + wait, blames_endpoint=True)

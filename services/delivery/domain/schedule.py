@@ -1,0 +1,55 @@
+"""When to try again: a schedule that is data (retries.toml)."""
+
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Waits in seconds, by channel, and the circuit breaker's figures."""
+
+    waits: Mapping[str, Sequence[float]]
+    settle_waits: Sequence[float]
+    breaker_failures: int
+    breaker_seconds: float
+
+    def after_failure(self, channel: str, attempt: int) -> timedelta | None:
+        """The wait after the failed attempt number `attempt` (from 1); None: exhausted."""
+        waits = self.waits[channel]
+        if attempt > len(waits):
+            return None
+        return _spread(waits[attempt - 1])
+
+    def before_settling(self, step: int) -> timedelta:
+        """The wait before the settling number `step` (from 1) of an unknown outcome."""
+        return _spread(self.settle_waits[min(step, len(self.settle_waits)) - 1])
+
+
+def load_schedule(path: Path) -> Schedule:
+    """Read a schedule; ValueError names what is missing or no list of positive numbers."""
+    data = tomllib.loads(path.read_text("utf-8"))
+    waits = {name: _waits(data, "waits", name) for name in ("email", "sftp", "ftps", "peppol")}
+    breaker = data.get("breaker", {})
+    return Schedule(
+        waits, _waits(data, "settle", "waits"), int(breaker["failures"]), float(breaker["seconds"])
+    )
+
+
+def _waits(data: Mapping[str, Any], table: str, name: str) -> Sequence[float]:
+    found = data.get(table, {}).get(name)
+    if (
+        not isinstance(found, list)
+        or not found
+        or not all(isinstance(w, int | float) and w >= 0 for w in found)
+    ):
+        raise ValueError(f"[{table}] {name} must be a list of seconds")
+    return found
+
+
+def _spread(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds * (1 + random.random() / 10))  # noqa: S311 — no secret

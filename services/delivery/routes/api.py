@@ -1,0 +1,86 @@
+"""Reception settings, deliveries, purchases."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from services.delivery import views
+from services.delivery.commands import receptions, resend
+from services.delivery.commands.receptions import ReceptionBody
+from services.delivery.context import Context, context
+from services.delivery.store import received
+from shared.access.guard import Principal
+from shared.http import Caller
+from shared.problems import NotFound
+
+router = APIRouter(prefix="/v1", tags=["delivery"])
+
+
+async def biller(caller: Caller) -> Principal:
+    """The caller, who may invoice; 403 otherwise (P2)."""
+    caller.require_billing()
+    return caller
+
+
+Biller = Annotated[Principal, Depends(biller)]
+Ctx = Annotated[Context, Depends(context)]
+
+
+@router.put("/receptions/{customer_id}")
+async def put_reception(
+    customer_id: UUID, body: ReceptionBody, caller: Biller, ctx: Ctx
+) -> dict[str, Any]:
+    """Replace how a customer receives; at least one way (422)."""
+    rows = await receptions.set_reception(ctx.db, ctx.box, caller, customer_id, body, ctx.clock)
+    ctx.planned()
+    return {"customer_id": str(customer_id), "ways": [views.way_view(row) for row in rows]}
+
+
+@router.get("/receptions/{customer_id}")
+async def get_reception(customer_id: UUID, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+    """How a customer receives; secrets aren't shown."""
+    return await views.reception(ctx.db, caller.company_id, customer_id)
+
+
+@router.get("/deliveries")
+async def list_deliveries(
+    caller: Biller,
+    ctx: Ctx,
+    state: str | None = None,
+    invoice_id: UUID | None = None,
+) -> list[dict[str, Any]]:
+    """Deliveries with every attempt, newest first."""
+    return await views.find_deliveries(ctx.db, caller.company_id, state, invoice_id)
+
+
+@router.post("/deliveries/{delivery_id}/resend", status_code=201)
+async def resend_delivery(delivery_id: UUID, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+    """Send again what is over, as a new delivery."""
+    row = await resend.resend(ctx.db, caller.company_id, delivery_id, caller.actor, ctx.clock)
+    ctx.planned()
+    return views.delivery_view(row, [])
+
+
+@router.post("/deliveries/{delivery_id}/cancel", status_code=204)
+async def cancel_delivery(delivery_id: UUID, caller: Biller, ctx: Ctx) -> None:
+    """Don't deliver what isn't on its way yet."""
+    await resend.cancel(ctx.db, caller.company_id, delivery_id)
+
+
+@router.get("/purchases")
+async def list_purchases(
+    caller: Biller, ctx: Ctx, state: Literal["accepted", "quarantined"] = "accepted"
+) -> list[dict[str, Any]]:
+    """Documents received from the network."""
+    return await views.purchases(ctx.db, caller.company_id, state)
+
+
+@router.get("/purchases/{document_id}/original")
+async def get_purchase(document_id: UUID, caller: Biller, ctx: Ctx) -> Response:
+    """A received document, as it came."""
+    async with ctx.db.transaction(caller.company_id) as conn:
+        xml = await received.content(conn, caller.company_id, document_id)
+    if xml is None:
+        raise NotFound
+    return Response(xml, media_type="application/xml")

@@ -1,0 +1,207 @@
+"""Work for the workers of a channel: leased with SKIP LOCKED, fenced against late ones."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.database import Connection
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A delivery that this worker holds until the lease ends."""
+
+    delivery_id: UUID
+    invoice_id: UUID
+    company_id: UUID
+    channel: str
+    target: str
+    endpoint: str
+    route: dict[str, Any]
+    secrets: bytes | None
+    secrets_row: UUID | None
+    state: str
+    attempt: int
+    fence: int
+    prepared: bytes | None
+    traceparent: str | None
+    cause: UUID
+    version: int
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    delivery_id: UUID
+    attempt: int
+    step: int
+    company_id: UUID
+    kind: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    code: str
+    words: str
+    proof: dict[str, str]
+    evidence: bytes | None
+
+
+async def lease(
+    conn: Connection, channels: list[str], now: datetime, until: datetime, limit: int
+) -> list[Leased]:
+    """Take what is due: 'due' is to be sent ('leased'), 'unknown' to be settled ('settling').
+
+    Deliveries to an endpoint whose breaker is open are left alone.
+    """
+    records = await conn.fetch(
+        "WITH due AS (SELECT d.delivery_id FROM delivery d "
+        "  LEFT JOIN endpoint e ON e.endpoint = d.endpoint AND e.open_until > $2 "
+        "  WHERE d.channel = ANY($1) AND d.state IN ('due', 'unknown') AND d.next_attempt_at <= $2 "
+        "  AND e.endpoint IS NULL "
+        "  ORDER BY d.next_attempt_at LIMIT $4 FOR UPDATE OF d SKIP LOCKED) "
+        "UPDATE delivery d SET state = CASE d.state WHEN 'due' THEN 'leased' ELSE 'settling' END, "
+        "  lease_until = $3, fence = d.fence + 1 FROM due WHERE d.delivery_id = due.delivery_id "
+        "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.endpoint, d.route, "
+        "  d.secrets, d.secrets_row, d.state, d.attempt, d.fence, d.prepared, d.traceparent, d.cause, d.version",
+        channels,
+        now,
+        until,
+        limit,
+    )
+    return [Leased(**record) for record in records]
+
+
+async def reclaim(conn: Connection, channels: list[str], now: datetime) -> int:
+    """Leases that ended with their worker: not begun → due again; begun → unknown, never due."""
+    done = await conn.execute(
+        "UPDATE delivery SET state = CASE state WHEN 'leased' THEN 'due' ELSE 'unknown' END, "
+        "  next_attempt_at = $2, lease_until = NULL, fence = fence + 1 "
+        "WHERE channel = ANY($1) AND state IN ('leased', 'sending', 'settling') AND lease_until < $2",
+        channels,
+        now,
+    )
+    return int(done.split()[-1])
+
+
+async def begin(
+    conn: Connection, delivery_id: UUID, fence: int, prepared: bytes | None, until: datetime
+) -> bool:
+    """Commit that sending begins, with the exact bytes; False when another worker has it by now."""
+    done = await conn.execute(
+        "UPDATE delivery SET state = 'sending', attempt = attempt + 1, prepared = coalesce(prepared, $3), "
+        "  lease_until = $4 WHERE delivery_id = $1 AND fence = $2 AND state = 'leased'",
+        delivery_id,
+        fence,
+        prepared,
+        until,
+    )
+    return done == "UPDATE 1"
+
+
+async def extend(conn: Connection, delivery_ids: list[UUID], until: datetime) -> None:
+    """Keep the leases of what is still under way."""
+    await conn.execute(
+        "UPDATE delivery SET lease_until = $2 WHERE delivery_id = ANY($1) "
+        "AND state IN ('leased', 'sending', 'settling')",
+        delivery_ids,
+        until,
+    )
+
+
+async def finish(
+    conn: Connection, delivery_id: UUID, fence: int, state: str, next_attempt_at: datetime | None
+) -> int | None:
+    """Move on to `state`; the new version, or None when the fence has moved (a late worker)."""
+    version: int | None = await conn.fetchval(
+        "UPDATE delivery SET state = $3, next_attempt_at = coalesce($4, next_attempt_at), lease_until = NULL, "
+        "  prepared = CASE WHEN $3 = 'delivered' THEN NULL ELSE prepared END, version = version + 1 "
+        "WHERE delivery_id = $1 AND fence = $2 AND state IN ('leased', 'sending', 'settling') RETURNING version",
+        delivery_id,
+        fence,
+        state,
+        next_attempt_at,
+    )
+    return version
+
+
+async def prove_late(conn: Connection, delivery_id: UUID) -> int | None:
+    """A proof that comes after the lease still is one; None when it is delivered already."""
+    version: int | None = await conn.fetchval(
+        "UPDATE delivery SET state = 'delivered', prepared = NULL, lease_until = NULL, fence = fence + 1, "
+        "  version = version + 1 WHERE delivery_id = $1 AND state NOT IN ('delivered', 'cancelled') "
+        "RETURNING version",
+        delivery_id,
+    )
+    return version
+
+
+async def add_attempt(conn: Connection, row: AttemptRow) -> None:
+    await conn.execute(
+        "INSERT INTO attempt (delivery_id, attempt, step, company_id, kind, started_at, ended_at, outcome, "
+        "code, words, proof, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        row.delivery_id,
+        row.attempt,
+        row.step,
+        row.company_id,
+        row.kind,
+        row.started_at,
+        row.ended_at,
+        row.outcome,
+        row.code,
+        row.words,
+        row.proof,
+        row.evidence,
+    )
+
+
+async def next_step(conn: Connection, delivery_id: UUID, attempt: int) -> int:
+    step: int = await conn.fetchval(
+        "SELECT coalesce(max(step), 0) + 1 FROM attempt WHERE delivery_id = $1 AND attempt = $2",
+        delivery_id,
+        attempt,
+    )
+    return step
+
+
+async def attempts(
+    conn: Connection, company_id: UUID, delivery_ids: list[UUID]
+) -> list[AttemptRow]:
+    records = await conn.fetch(
+        "SELECT delivery_id, attempt, step, company_id, kind, started_at, ended_at, outcome, code, words, "
+        "proof, evidence FROM attempt WHERE company_id = $1 AND delivery_id = ANY($2) "
+        "ORDER BY delivery_id, attempt, step",
+        company_id,
+        delivery_ids,
+    )
+    return [AttemptRow(**record) for record in records]
+
+
+async def blame(conn: Connection, endpoint: str, threshold: int, open_until: datetime) -> None:
+    """Count a failure of an endpoint; at `threshold` in a row its breaker opens."""
+    await conn.execute(
+        "INSERT INTO endpoint (endpoint, failures, open_until) VALUES ($1, 1, NULL) "
+        "ON CONFLICT (endpoint) DO UPDATE SET failures = endpoint.failures + 1, "
+        "  open_until = CASE WHEN endpoint.failures + 1 >= $2 THEN $3 ELSE endpoint.open_until END",
+        endpoint,
+        threshold,
+        open_until,
+    )
+
+
+async def absolve(conn: Connection, endpoint: str) -> None:
+    """The endpoint works: forget its failures."""
+    await conn.execute("DELETE FROM endpoint WHERE endpoint = $1", endpoint)
+
+
+async def material(
+    conn: Connection, invoice_id: UUID
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The facts of an invoice, and its documents by role."""
+    facts: dict[str, Any] = await conn.fetchval(
+        "SELECT facts FROM delivery_plan WHERE invoice_id = $1", invoice_id
+    )
+    records = await conn.fetch(
+        "SELECT role, name, media_type, sha256, content FROM document WHERE invoice_id = $1",
+        invoice_id,
+    )
+    return facts, {r["role"]: dict(r) for r in records}

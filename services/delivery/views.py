@@ -1,0 +1,94 @@
+"""What delivery shows. Secrets are never shown again; a way only says whether it has one."""
+
+from typing import Any
+from uuid import UUID
+
+from services.delivery.store import deliveries, received, receptions, work
+from services.delivery.store.deliveries import DeliveryRow
+from services.delivery.store.received import ReceivedRow
+from services.delivery.store.receptions import WayRow
+from services.delivery.store.work import AttemptRow
+from shared.database import Database
+from shared.problems import NotFound
+
+PAGE = 200
+
+
+def way_view(row: WayRow) -> dict[str, Any]:
+    """One way to receive."""
+    return {
+        "channel": row.channel,
+        "target": row.target,
+        "settings": row.route,
+        "has_password": row.secrets is not None,
+    }
+
+
+def attempt_view(row: AttemptRow) -> dict[str, Any]:
+    """One attempt, in the peer's own words."""
+    return {
+        "attempt": row.attempt,
+        "kind": row.kind,
+        "started_at": row.started_at.isoformat(),
+        "ended_at": row.ended_at.isoformat(),
+        "outcome": row.outcome,
+        "code": row.code,
+        "words": row.words,
+        "proof": row.proof,
+    }
+
+
+def delivery_view(row: DeliveryRow, attempts: list[AttemptRow]) -> dict[str, Any]:
+    """One delivery and its attempts."""
+    return {
+        "delivery_id": str(row.delivery_id),
+        "invoice_id": str(row.invoice_id),
+        "channel": row.channel,
+        "target": row.target,
+        "state": row.state,
+        "next_attempt_at": row.next_attempt_at.isoformat(),
+        "resend_of": str(row.resend_of) if row.resend_of else None,
+        "created_at": row.created_at.isoformat(),
+        "attempts": [attempt_view(a) for a in attempts],
+    }
+
+
+def received_view(row: ReceivedRow) -> dict[str, Any]:
+    """One purchase."""
+    return {
+        "document_id": str(row.document_id),
+        "number": row.number,
+        "seller_name": row.seller_name,
+        "sender": row.sender,
+        "amount_due": row.amount_due,
+        "currency": row.currency,
+        "state": row.state,
+        "findings": row.findings,
+        "instance_id": row.instance_id,
+        "received_at": row.received_at.isoformat(),
+    }
+
+
+async def reception(db: Database, company_id: UUID, customer_id: UUID) -> dict[str, Any]:
+    """How a customer receives."""
+    async with db.transaction(company_id) as conn:
+        rows = await receptions.ways(conn, company_id, customer_id)
+    if not rows:
+        raise NotFound("No reception settings yet.")
+    return {"customer_id": str(customer_id), "ways": [way_view(row) for row in rows]}
+
+
+async def find_deliveries(
+    db: Database, company_id: UUID, state: str | None, invoice_id: UUID | None
+) -> list[dict[str, Any]]:
+    """Deliveries, newest first, with their attempts."""
+    async with db.transaction(company_id) as conn:
+        rows = await deliveries.listed(conn, company_id, state, invoice_id, PAGE)
+        made = await work.attempts(conn, company_id, [r.delivery_id for r in rows])
+    return [delivery_view(r, [a for a in made if a.delivery_id == r.delivery_id]) for r in rows]
+
+
+async def purchases(db: Database, company_id: UUID, state: str) -> list[dict[str, Any]]:
+    """Documents received from the network."""
+    async with db.transaction(company_id) as conn:
+        return [received_view(row) for row in await received.listed(conn, company_id, state, PAGE)]

@@ -1,0 +1,130 @@
+"""A worker: takes what is due on its channels, keeps so many deliveries under way, never twice one.
+
+Workers join no consumer group; any number may run, on any machine that reaches the database.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+
+from services.delivery.commands.attempts import Attempts
+from services.delivery.domain.outcome import Channel, ChannelName
+from services.delivery.store import work
+from services.delivery.store.work import Leased
+from shared.clock import Clock
+from shared.database import UNAVAILABLE, Database
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+RECLAIM_SECONDS = 5.0
+
+
+@dataclass
+class Worker:
+    """`run()` until cancelled; cancelling lets what is under way finish for `grace` seconds."""
+
+    db: Database
+    url: str
+    channels: dict[ChannelName, Channel]
+    attempts: Attempts
+    clock: Clock
+    in_flight: int
+    lease: timedelta
+    grace: float = 20.0
+    delivered: int = 0
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: dict[UUID, "asyncio.Task[None]"] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Work for ever."""
+        ear = asyncio.create_task(self._listen())
+        keeper = asyncio.create_task(self._keep_leases())
+        try:
+            while True:
+                self._woken.clear()
+                if not await self._take():
+                    await self._rest()
+        finally:
+            ear.cancel()
+            await self._drain()
+            keeper.cancel()
+            for channel in self.channels.values():
+                await channel.close()
+
+    async def _take(self) -> int:
+        """Lease as much as there is room for; returns how much was taken."""
+        room = self.in_flight - len(self._running)
+        if room <= 0:
+            return 0
+        try:
+            async with self.db.system_transaction() as conn:
+                now = self.clock()
+                leased = await work.lease(conn, list(self.channels), now, now + self.lease, room)
+        except UNAVAILABLE as error:
+            log.warning("the worker waits for the database: %s", type(error).__name__)
+            await asyncio.sleep(0.5)
+            return 0
+        for delivery in leased:
+            task = asyncio.create_task(self._one(delivery))
+            self._running[delivery.delivery_id] = task
+            task.add_done_callback(lambda _, i=delivery.delivery_id: self._done(i))  # type: ignore[misc]
+        return len(leased)
+
+    async def _one(self, leased: Leased) -> None:
+        try:
+            await self.attempts.make(self.channels[leased.channel], leased)  # type: ignore[index]
+            self.delivered += 1
+        except UNAVAILABLE as error:
+            log.warning(
+                "delivery %s is taken up again: %s", leased.delivery_id, type(error).__name__
+            )
+        except Exception:
+            log.exception("delivery %s is taken up again when its lease ends", leased.delivery_id)
+
+    def _done(self, delivery_id: UUID) -> None:
+        self._running.pop(delivery_id, None)
+        self._woken.set()
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+        except TimeoutError:
+            return
+
+    async def _listen(self) -> None:
+        """Woken by the planner: a new delivery needn't wait for the next poll."""
+        while True:
+            try:
+                conn = await asyncpg.connect(self.url, timeout=5)
+                lost = asyncio.Event()
+                conn.add_termination_listener(lambda _: lost.set())
+                for channel in self.channels:
+                    await conn.add_listener(f"due_{channel}", lambda *_: self._woken.set())
+                self._woken.set()
+                await lost.wait()
+            except UNAVAILABLE as error:
+                log.info("not listening for wake-ups at present: %s", type(error).__name__)
+            await asyncio.sleep(1)
+
+    async def _keep_leases(self) -> None:
+        """Extend the leases of what is under way; take back those of workers that died."""
+        while True:
+            try:
+                async with self.db.system_transaction() as conn:
+                    now = self.clock()
+                    if self._running:
+                        await work.extend(conn, list(self._running), now + self.lease)
+                    if await work.reclaim(conn, list(self.channels), now):
+                        self._woken.set()
+            except UNAVAILABLE as error:
+                log.warning("leases wait for the database: %s", type(error).__name__)
+            await asyncio.sleep(min(RECLAIM_SECONDS, self.lease.total_seconds() / 4))
+
+    async def _drain(self) -> None:
+        if self._running:
+            await asyncio.wait(list(self._running.values()), timeout=self.grace)
