@@ -102,6 +102,7 @@ class Filedrop(pages.Peer):
             options.users,
             pages.listener(options.ftps_port),
         )
+        self._up = True
         self.ports |= {"sftp": self._sftp.port, "ftps": self._ftps.port}
         return self
 
@@ -117,9 +118,15 @@ class Filedrop(pages.Peer):
     def files(self) -> list[StoredFile]:
         return stored(self.storage)
 
+    async def close_servers(self) -> None:
+        """Be down: nobody listens any more, and open connections end."""
+        if self._up:
+            self._up = False
+            await self._sftp.close()
+            await asyncio.to_thread(self._ftps.close)
+
     async def close(self) -> None:
-        await self._sftp.close()
-        await asyncio.to_thread(self._ftps.close)
+        await self.close_servers()
         await super().close()
 
 

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 from OpenSSL import SSL
 from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
+from pyftpdlib.exceptions import _FileReadWriteError
 from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
@@ -106,6 +108,16 @@ class _Data(TLS_DTPHandler):  # type: ignore[misc]
         if self.cmd_channel.behaviour.session_reuse and not _resumed(self.socket):
             self._resp = ("522 SSL connection failed; session reuse required", logger.warning)
             self.close()
+
+    def handle_error(self) -> None:
+        """Say why a file can't be written; pyftpdlib's TLS side would end without an answer."""
+        error = sys.exc_info()[1]
+        if isinstance(error, _FileReadWriteError):
+            self._error = True
+            self._resp = (f"452 {error.__cause__}", logger.warning)
+            self.close()
+        else:
+            super().handle_error()
 
     def close(self) -> None:
         arrived = self.receive and self.transfer_finished and self._resp

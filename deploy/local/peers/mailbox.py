@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import ssl
+import weakref
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -214,7 +215,8 @@ class Mailbox(pages.Peer):
         super().__init__(pages.application(_routes(self.store), self.behaviour), options.http_port)
 
     async def start(self) -> "Mailbox":
-        handler = Handler(self.store, self.behaviour, "mailbox.localhost")
+        self.handler = Handler(self.store, self.behaviour, "mailbox.localhost")
+        self._servers: weakref.WeakSet[Server] = weakref.WeakSet()
         context = _tls(self.options)
         users = self.options.users
 
@@ -226,8 +228,8 @@ class Mailbox(pages.Peer):
             return AuthResult(success=known, handled=False)
 
         def connection() -> Server:
-            return Server(
-                handler,
+            server = Server(
+                self.handler,
                 hostname="mailbox.localhost",
                 ident="Facteur's mailbox",
                 data_size_limit=MESSAGE_BYTES,
@@ -236,14 +238,27 @@ class Mailbox(pages.Peer):
                 auth_required=bool(users),
                 authenticator=authenticate if users else None,
             )
+            self._servers.add(server)
+            return server
 
         opened = pages.listener(self.options.smtp_port)
         self.ports["smtp"] = opened.getsockname()[1]
         self._smtp = await asyncio.get_running_loop().create_server(connection, sock=opened)
         return self
 
-    async def close(self) -> None:
+    def cut_connections(self) -> None:
+        """End every open connection without a word."""
+        for server in self._servers:
+            _cut(server)
+
+    async def close_smtp(self) -> None:
+        """Be down: nobody listens any more."""
         self._smtp.close()
+        self.cut_connections()
+        await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        await self.close_smtp()
         await super().close()
 
 

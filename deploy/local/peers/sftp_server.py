@@ -26,8 +26,11 @@ class SftpBehaviour(Protocol):
 class SftpPeer:
     """A running SFTP server."""
 
-    def __init__(self, acceptor: Any, keys: tuple[Path, Path], port: int) -> None:
+    def __init__(
+        self, acceptor: Any, keys: tuple[Path, Path], port: int, connections: "_Connections"
+    ) -> None:
         self._acceptor, self._keys, self.port = acceptor, keys, port
+        self._open = connections
 
     def show_key(self, *, other: bool) -> None:
         """Which host key new connections are shown."""
@@ -35,6 +38,8 @@ class SftpPeer:
 
     async def close(self) -> None:
         self._acceptor.close()
+        for connection in list(self._open):
+            connection.abort()
         await self._acceptor.wait_closed()
 
 
@@ -62,23 +67,36 @@ async def start(
     listener: socket.socket,
 ) -> SftpPeer:
     """Serve SFTP on the listener."""
+    connections: _Connections = set()
     keywords: dict[str, Any] = {}
     if authorized_keys is not None:
         keywords["authorized_client_keys"] = str(authorized_keys)
     acceptor = await asyncssh.listen(
         sock=listener,
-        server_factory=partial(_Login, behaviour, users),
+        server_factory=partial(_Login, behaviour, users, connections),
         server_host_keys=[str(keys[behaviour.other_host_key])],
         sftp_factory=partial(_Files, behaviour, storage),
         allow_scp=False,
         **keywords,
     )
-    return SftpPeer(acceptor, keys, listener.getsockname()[1])
+    return SftpPeer(acceptor, keys, listener.getsockname()[1], connections)
+
+
+_Connections = set[asyncssh.SSHServerConnection]
 
 
 class _Login(asyncssh.SSHServer):
-    def __init__(self, behaviour: SftpBehaviour, users: Mapping[str, str]) -> None:
-        self._behaviour, self._users = behaviour, users
+    def __init__(
+        self, behaviour: SftpBehaviour, users: Mapping[str, str], connections: _Connections
+    ) -> None:
+        self._behaviour, self._users, self._open = behaviour, users, connections
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._open.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended is all one
+        self._open.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - nobody gets in without
         return True
