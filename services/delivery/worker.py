@@ -100,16 +100,22 @@ class Worker:
         """Woken by the planner: a new delivery needn't wait for the next poll."""
         while True:
             try:
-                conn = await asyncpg.connect(self.url, timeout=5)
-                lost = asyncio.Event()
-                conn.add_termination_listener(lambda _: lost.set())
-                for channel in self.channels:
-                    await conn.add_listener(f"due_{channel}", lambda *_: self._woken.set())
-                self._woken.set()
-                await lost.wait()
+                await self._listen_until_lost()
             except UNAVAILABLE as error:
                 log.info("not listening for wake-ups at present: %s", type(error).__name__)
             await asyncio.sleep(1)
+
+    async def _listen_until_lost(self) -> None:
+        conn = await asyncpg.connect(self.url, timeout=5)
+        lost = asyncio.Event()
+        conn.add_termination_listener(lambda _: lost.set())
+        try:
+            for channel in self.channels:
+                await conn.add_listener(f"due_{channel}", lambda *_: self._woken.set())
+            self._woken.set()
+            await lost.wait()
+        finally:
+            conn.terminate()
 
     async def _keep_leases(self) -> None:
         """Extend the leases of what is under way; take back those of workers that died."""

@@ -1,0 +1,39 @@
+"""What the portal refuses; each docstring is the message."""
+
+from shared.problems import Conflict, Forbidden, Invalid
+
+
+class NoMassDeployment(Forbidden):
+    """You need the right "allow mass deployment"; contact your administrator."""
+
+    slug, title = "no-mass-deployment", "Right missing"
+
+
+class NotSubscribed(Conflict):
+    """The company hasn't subscribed to invoicing; contact your sales representative."""
+
+    slug, title = "not-subscribed", "Option not subscribed"
+
+
+class LegalInformationMissing(Invalid):
+    """The company's legal information isn't complete; each missing field is named."""
+
+    slug, title = "legal-information-missing", "Legal information missing"
+
+
+class NoUserAttached(Conflict):
+    """Attach at least one user to the company first."""
+
+    slug, title = "no-user", "No user attached"
+
+
+class NoProfileChosen(Invalid):
+    """Choose at least one profile that gets access."""
+
+    slug, title = "no-profile", "No profile chosen"
+
+
+class StalePreview(Conflict):
+    """Something changed since you saw the warning: look at it again, then confirm."""
+
+    slug, title = "stale-preview", "Changed meanwhile"
