@@ -1,0 +1,95 @@
+"""Looking into the broker: topics, dead letters, replay."""
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from shared.records import HANDLER, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
+from shared.settings import KafkaSettings
+from shared.topics import MAX_RECORD_BYTES, client_options, dead_letter_topic, retry_topic
+
+
+async def list_topics() -> None:
+    """Print each topic, its partitions and how many records it has had."""
+    consumer = AIOKafkaConsumer(**client_options(KafkaSettings()))
+    await consumer.start()
+    try:
+        for topic in sorted(await consumer.topics()):
+            partitions = [
+                TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()
+            ]
+            ends = await consumer.end_offsets(partitions)
+            print(f"{topic:28} {len(partitions)} partitions {sum(ends.values()):10} records")
+    finally:
+        await consumer.stop()
+
+
+async def replay(topic: str, group: str, offset: int) -> None:
+    """Set a consumer group back; effective while none of its members runs."""
+    consumer = AIOKafkaConsumer(
+        **client_options(KafkaSettings()), group_id=group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
+        consumer.assign(partitions)
+        await consumer.commit({p: OffsetAndMetadata(offset, "") for p in partitions})
+        print(f"{group} reads {topic} from offset {offset} on at its next start")
+    finally:
+        await consumer.stop()
+
+
+async def list_dead_letters(service: str) -> None:
+    """Print where each came from, which handler refused it, and why."""
+    for record in await _dead_letters(service):
+        head = {name: value.decode(errors="replace") for name, value in record.headers}
+        origin = f"{head.get(ORIGIN_TOPIC)}/{head.get(ORIGIN_PARTITION)}@{head.get(ORIGIN_OFFSET)}"
+        print(
+            f"{record.partition}@{record.offset}  {origin}  {head.get(HANDLER)}: {head.get(REASON)}"
+        )
+
+
+async def requeue_dead_letters(service: str, at: str | None) -> None:
+    """Put letters back, for that service alone (topic `retry.<service>`)."""
+    letters = [r for r in await _dead_letters(service) if at in (None, f"{r.partition}@{r.offset}")]
+    producer = AIOKafkaProducer(
+        **client_options(KafkaSettings()), acks="all", max_request_size=MAX_RECORD_BYTES
+    )
+    await producer.start()
+    try:
+        for record in letters:
+            await producer.send_and_wait(
+                retry_topic(service),
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers),
+            )
+    finally:
+        await producer.stop()
+    print(f"{len(letters)} put back")
+
+
+async def _dead_letters(service: str) -> "list[ConsumerRecord[bytes, bytes]]":
+    topic = dead_letter_topic(service)
+    consumer = AIOKafkaConsumer(
+        **client_options(KafkaSettings()), max_partition_fetch_bytes=MAX_RECORD_BYTES
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        for partition in partitions:
+            while await consumer.position(partition) < ends[partition]:
+                batch = await consumer.getmany(partition, timeout_ms=1000)
+                found += batch.get(partition, [])
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    if topic not in await consumer.topics():
+        raise LookupError(f"there is no topic {topic}")
+    return sorted(consumer.partitions_for_topic(topic) or ())
