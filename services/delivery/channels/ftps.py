@@ -280,7 +280,7 @@ def _context(ca: str | None) -> ssl.SSLContext:
 def _key(route: FtpsRoute, job: Job) -> Hashable:
     """Two accounts never share a connection, nor two passwords of one account."""
     secret = hashlib.sha256(repr(sorted(job.secrets.items())).encode()).hexdigest()
-    return (job.company_id, route.host, route.port, route.user, route.ca, secret)
+    return (route.host, route.port, route.user, route.ca, secret)
 
 
 def _failed(error: Exception) -> Failed:

@@ -223,7 +223,7 @@ class SftpChannel:
 def _key(route: SftpRoute, job: Job) -> Hashable:
     """Two accounts never share a connection, nor two passwords of one account."""
     secret = hashlib.sha256(repr(sorted(job.secrets.items())).encode()).hexdigest()
-    return (job.company_id, route.host, route.port, route.user, route.host_key, secret)
+    return (route.host, route.port, route.user, route.host_key, secret)
 
 
 def _dead(task: "asyncio.Task[_Line]") -> bool:
