@@ -35,8 +35,7 @@ class OurAccessPoint:
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
         self._server = QuietServer(config)
         self._task = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            await asyncio.sleep(0.01)
+        await self._server.wait_started()
         self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/as4"
 
     async def stop(self) -> None:

@@ -1,7 +1,9 @@
 """AS4 with phase4, a Java access point in production use, in both directions."""
 
+import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -16,7 +18,15 @@ from services.delivery.peppol.settings import PeppolSettings
 from services.delivery.peppol.xml import canonical, parse
 from tests.conformance.our_access_point import OurAccessPoint
 from tests.conformance.phase4.peer import Phase4, running
-from tests.unit.delivery.peppol.network import BUYER, OURS, SELLER, THEIRS, invoice, settings
+from tests.unit.delivery.peppol.network import (
+    BUYER,
+    OURS,
+    SELLER,
+    THEIRS,
+    identity,
+    invoice,
+    settings,
+)
 
 SIZES = [pytest.param(10_000, id="10kB"), pytest.param(5_000_000, id="5MB")]
 COMPRESSED = [pytest.param(True, id="gzip"), pytest.param(False, id="plain")]
@@ -50,24 +60,21 @@ async def receiving(ours: PeppolSettings) -> AsyncIterator[OurAccessPoint]:
     await access_point.stop()
 
 
+ENVELOPE = sbdh.Envelope(
+    sender=ParticipantIdentifier.parse(SELLER),
+    receiver=ParticipantIdentifier.parse(BUYER),
+    document_type=BIS_INVOICE,
+    process=BIS_PROCESS,
+    country="BE",
+    instance_identifier="facteur-1",
+    created=datetime.now(UTC),
+)
+
+
 def build(
-    pki: Pki,
-    ours: PeppolSettings,
-    url: str,
-    document: bytes,
-    *,
-    compress: bool = True,
-    country: str = "BE",
+    pki: Pki, ours: PeppolSettings, url: str, document: bytes, *, compress: bool = True
 ) -> as4_out.Prepared:
-    envelope = sbdh.Envelope(
-        sender=ParticipantIdentifier.parse(SELLER),
-        receiver=ParticipantIdentifier.parse(BUYER),
-        document_type=BIS_INVOICE,
-        process=BIS_PROCESS,
-        country=country,
-        instance_identifier=str(uuid4()),
-        created=datetime.now(UTC),
-    )
+    envelope = dataclasses.replace(ENVELOPE, instance_identifier=str(uuid4()))
     peer = pki.access_point(THEIRS).certificate
     return as4_out.build(ours.identity, peer, f"{url}/as4", envelope, document, compress=compress)
 
@@ -190,15 +197,22 @@ async def test_phase4_repeating_a_message_gets_the_same_receipt(
     assert (len(receiving.accepted), receiving.repeats) == (1, 1)
 
 
-async def test_phase4s_refusal_is_told_in_its_words(
-    pki: Pki, ours: PeppolSettings, phase4: Phase4
+async def test_phase4s_refusals_are_told_in_its_words(
+    pki: Pki, ours: PeppolSettings, phase4: Phase4, tmp_path: Path
 ) -> None:
-    prepared = build(pki, ours, phase4.url, invoice(), country="ZZ")
-    outcome = await deliver(ours, prepared)
+    envelope = dataclasses.replace(ENVELOPE, instance_identifier="")
+    peer = pki.access_point(THEIRS).certificate
+    prepared = as4_out.build(ours.identity, peer, f"{phase4.url}/as4", envelope, invoice())
+    refused = await deliver(ours, prepared)
+    assert isinstance(refused, Failed), refused
+    assert refused.code == "EBMS:0004"
+    assert "InstanceIdentifier" in refused.words
 
-    assert isinstance(outcome, Failed), outcome
-    assert outcome.code.startswith("EBMS:")
-    assert "country" in outcome.words.lower() or "ZZ" in outcome.words
+    stranger = identity(Pki.at(tmp_path), OURS)
+    prepared = as4_out.build(stranger, peer, f"{phase4.url}/as4", ENVELOPE, invoice())
+    refused = await deliver(ours, prepared)
+    assert isinstance(refused, Failed), refused
+    assert refused.code in ("EBMS:0101", "EBMS:0102")  # phase4 says 0102 whatever WSS4J refused
     assert not [k for k in phase4.received if k.message_id == prepared.message_id]
 
 

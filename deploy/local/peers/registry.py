@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 from base64 import b32encode
 from collections.abc import Callable, Iterator
@@ -178,9 +179,21 @@ def _registration(entry: dict[str, str]) -> Registration:
 class QuietServer(uvicorn.Server):
     """A server inside a larger process, which handles the signals itself."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._listening = asyncio.Event()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening.set()
+
+    async def wait_started(self, seconds: float = 10.0) -> None:
+        """Until it answers; `TimeoutError` when it doesn't in time."""
+        await asyncio.wait_for(self._listening.wait(), seconds)
 
 
 @dataclass
@@ -220,11 +233,7 @@ async def serve(
     )  # fmt: skip
     server = QuietServer(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:
-        if task.done():
-            task.result()
-            raise RuntimeError("the SMP ended at its start")
-        await asyncio.sleep(0.01)
+    await server.wait_started()
     port = server.servers[0].sockets[0].getsockname()[1]
     address = f"{'https' if tls else 'http'}://{host}:{port}"
     return Serving(zone, server, task, transport, transport.get_extra_info("sockname")[1], address)

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from lxml import etree
 
 from deploy.local.pki import Pki
+from services.delivery.peppol.xml import parse
 from tests.need import need
 
 SOURCES = Path(__file__).parent
 CACHE = Path(__file__).parents[3] / ".cache" / "phase4"
 XERCES = "com.sun.org.apache.xerces.internal.jaxp"
+XALAN = "com.sun.org.apache.xalan.internal.xsltc.trax"
 JVM = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -26,8 +29,7 @@ JVM = (
     # looked up anew for every message otherwise: seven times slower
     f"-Djavax.xml.parsers.DocumentBuilderFactory={XERCES}.DocumentBuilderFactoryImpl",
     f"-Djavax.xml.parsers.SAXParserFactory={XERCES}.SAXParserFactoryImpl",
-    "-Djavax.xml.transform.TransformerFactory="
-    "com.sun.org.apache.xalan.internal.xsltc.trax.TransformerFactoryImpl",
+    f"-Djavax.xml.transform.TransformerFactory={XALAN}.TransformerFactoryImpl",
 )
 
 
@@ -58,7 +60,8 @@ class Phase4:
         return [self._kept(line.split("\t")) for line in lines]
 
     def _kept(self, fields: list[str]) -> Kept:
-        document = (self._folder / "received" / fields[8]).read_bytes()
+        enveloped = parse((self._folder / "received" / fields[8]).read_bytes(), 20_000_000)
+        document = etree.tostring(enveloped[-1], with_tail=False)
         return Kept(*fields[:7], compressed=fields[7] == "true", document=document)
 
     async def send(
@@ -71,8 +74,9 @@ class Phase4:
         return dict(line.split(" ", 1) for line in answer.text.splitlines() if " " in line)
 
     def stop(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -93,7 +97,7 @@ def running(pki: Pki, ap_id: str, folder: Path) -> Iterator[Phase4]:
     files = [pki.folder / f"{ap_id}.pem", pki.folder / f"{ap_id}.key", pki.folder / "root-ca.pem"]
     with (folder / "phase4.log").open("w") as log:
         process = subprocess.Popen(
-            ["java", *JVM, "-cp", f"{built / 'classes'}:{built / 'libs'}/*", "facteur.Peer", str(folder),
+            [_tool("java"), *JVM, "-cp", f"{built / 'classes'}:{built / 'libs'}/*", "facteur.Peer", str(folder),
              *map(str, files), str(pki.folder / "ap-ca.pem")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
@@ -105,6 +109,12 @@ def running(pki: Pki, ap_id: str, folder: Path) -> Iterator[Phase4]:
         yield peer
     finally:
         peer.stop()
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    need(found, "phase4 needs a JDK 17 and Maven")
+    return str(found)
 
 
 def build() -> Path:
@@ -122,12 +132,12 @@ def build() -> Path:
 
 def _make(built: Path, sources: list[Path]) -> None:
     libs, classes = built / "libs", built / "classes"
-    maven = ["mvn", "-B", "-q", "-f", str(SOURCES / "pom.xml"), "dependency:copy-dependencies",
+    maven = [_tool("mvn"), "-B", "-q", "-f", str(SOURCES / "pom.xml"), "dependency:copy-dependencies",
              "-DincludeScope=runtime", f"-DoutputDirectory={libs}"]  # fmt: skip
     done = subprocess.run(maven, capture_output=True, text=True, timeout=500, check=False)
     need(done.returncode == 0, f"the jars of phase4 can't be had: {done.stdout[-500:]}")
     subprocess.run(
-        ["javac", "-nowarn", "-cp", f"{libs}/*", "-d", str(classes), *map(str, sources)],
+        [_tool("javac"), "-nowarn", "-cp", f"{libs}/*", "-d", str(classes), *map(str, sources)],
         check=True, timeout=120, env={**os.environ, "LC_ALL": "C"},
     )  # fmt: skip
     (built / "complete").touch()

@@ -1,5 +1,6 @@
 package facteur;
 
+import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -7,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+
 
 import org.w3c.dom.Node;
 
@@ -27,9 +29,8 @@ import com.helger.phase4.incoming.spi.IAS4IncomingMessageProcessorSPI;
 import com.helger.phase4.model.error.EEbmsError;
 import com.helger.phase4.model.pmode.IPMode;
 import com.helger.security.certificate.TrustedCAChecker;
-import com.helger.xml.serialize.write.XMLWriter;
 
-/** Checks what Peppol asks of an envelope and keeps the document: a file and a line of the index. */
+/** Checks what Peppol asks of an envelope and keeps it: a file and a line of the index. */
 final class Receiver implements IAS4IncomingMessageProcessorSPI {
   private final Path folder;
   private final TrustedCAChecker trust;
@@ -56,11 +57,13 @@ final class Receiver implements IAS4IncomingMessageProcessorSPI {
       if (attachments == null || attachments.size() != 1) {
         throw new IllegalArgumentException("there is not exactly one payload");
       }
-      PeppolSBDHData data;
+      byte[] enveloped;
       try (InputStream in = attachments.get(0).getSourceStream()) {
-        data = new PeppolSBDHDataReader(PeppolIdentifierFactory.INSTANCE).extractData(in);
+        enveloped = in.readAllBytes();
       }
-      keep(state.getMessageID(), data, attachments.get(0).getCompressionMode() != null);
+      PeppolSBDHData data = new PeppolSBDHDataReader(PeppolIdentifierFactory.INSTANCE)
+          .extractData(new ByteArrayInputStream(enveloped));
+      keep(state.getMessageID(), data, enveloped, attachments.get(0).getCompressionMode() != null);
       return AS4MessageProcessorResult.createSuccess();
     } catch (Exception e) {
       errors.add(EEbmsError.EBMS_OTHER
@@ -72,10 +75,11 @@ final class Receiver implements IAS4IncomingMessageProcessorSPI {
     }
   }
 
-  private synchronized void keep(String messageId, PeppolSBDHData data, boolean compressed) throws Exception {
-    byte[] document = XMLWriter.getNodeAsBytes(data.getBusinessMessageNoClone());
-    String hash = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(messageId.getBytes(StandardCharsets.UTF_8)));
-    Files.write(folder.resolve(hash + ".xml"), document);
+  private synchronized void keep(String messageId, PeppolSBDHData data, byte[] enveloped, boolean compressed)
+      throws Exception {
+    MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+    String hash = HexFormat.of().formatHex(sha256.digest(messageId.getBytes(StandardCharsets.UTF_8)));
+    Files.write(folder.resolve(hash + ".xml"), enveloped);
     String line = String.join("\t",
         messageId, data.getInstanceIdentifier(), data.getSenderValue(), data.getReceiverValue(),
         data.getDocumentTypeValue(), data.getProcessValue(), data.getCountryC1(),
