@@ -1,0 +1,1 @@
+"""Documents for people: the Factur-X PDF, its QR code, the structured communication."""
