@@ -49,7 +49,7 @@ class Bus:
             decoder=_decode,
             graceful_timeout=20,
             allow_auto_create_topics=False,
-            logger=logging.getLogger("faststream"),
+            logger=None,
             **_security(self.kafka),
         )
 

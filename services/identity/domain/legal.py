@@ -78,4 +78,4 @@ def _valid(check: Check, value: str) -> bool:
 def _valid_iban(value: str) -> bool:
     from stdnum import iban
 
-    return bool(iban.is_valid(value))
+    return bool(iban.is_valid(value, check_country=False))
