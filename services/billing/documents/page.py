@@ -64,7 +64,7 @@ class Words:
 
     def country(self, code: str) -> str:
         """A country's name."""
-        return Locale.parse(self.locale).territories.get(code, code)
+        return str(Locale.parse(self.locale).territories.get(code, code))
 
     def code(self, kind: str, code: str) -> str:
         """What a code of `unit_codes`, `means_codes` or `category_codes` means."""
@@ -191,6 +191,10 @@ def _contact(invoice: Invoice) -> list[str]:
     )
 
 
+def _other(name: str | None, known: str) -> str:
+    return name if name and name != known else ""
+
+
 def _line(line: Line, words: Words) -> dict[str, Any]:
     texts, price = words.texts, line.price
     unit = words.code("unit_codes", line.unit)
@@ -271,9 +275,7 @@ def _payment(invoice: Invoice, words: Words) -> list[Row]:
                 (texts["iban" if iban else "account"], written if iban else account.account)
             )
             rows.append((texts["bic"], account.bic or ""))
-            rows.append(
-                (texts["beneficiary"], account.name if account.name != invoice.seller.name else "")
-            )
+            rows.append((texts["beneficiary"], _other(account.name, invoice.seller.name)))
         rows.append((texts["communication"], payment.remittance_information or ""))
         rows.append(
             (texts["mandate"], payment.direct_debit.mandate or "" if payment.direct_debit else "")

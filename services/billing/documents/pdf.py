@@ -47,7 +47,7 @@ def render(invoice: Invoice, language: str) -> bytes:
     try:
         pdf = _compiled(invoice, inputs | {"page": json.dumps(page)})
     except typst.TypstError as error:
-        if "glyph" not in f"{error} {error.args}":
+        if "could not be displayed" not in str(error):
             raise RenderingFailed(
                 f"invoice {invoice.number} could not be typeset: {error}"
             ) from error

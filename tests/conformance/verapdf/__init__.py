@@ -1,0 +1,1 @@
+"""The independent judge of PDF/A: veraPDF, run from its own jars."""
