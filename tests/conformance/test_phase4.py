@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.pki import Pki
 from services.delivery.domain.outcome import Delivered, Failed, Outcome
-from services.delivery.peppol import as4_out, sbdh
+from services.delivery.peppol import as4_message, as4_out, sbdh
 from services.delivery.peppol.as4_in import Receiver
 from services.delivery.peppol.participant import BIS_INVOICE, BIS_PROCESS, ParticipantIdentifier
 from services.delivery.peppol.settings import PeppolSettings
@@ -73,13 +73,15 @@ ENVELOPE = sbdh.Envelope(
 
 def build(
     pki: Pki, ours: PeppolSettings, url: str, document: bytes, *, compress: bool = True
-) -> as4_out.Prepared:
+) -> as4_message.Prepared:
     envelope = dataclasses.replace(ENVELOPE, instance_identifier=str(uuid4()))
     peer = pki.access_point(THEIRS).certificate
-    return as4_out.build(ours.identity, peer, f"{url}/as4", envelope, document, compress=compress)
+    return as4_message.build(
+        ours.identity, peer, f"{url}/as4", envelope, document, compress=compress
+    )
 
 
-async def deliver(ours: PeppolSettings, prepared: as4_out.Prepared) -> Outcome:
+async def deliver(ours: PeppolSettings, prepared: as4_message.Prepared) -> Outcome:
     async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         return await as4_out.send(client, prepared, ours.ap_trust)
 
@@ -202,14 +204,14 @@ async def test_phase4s_refusals_are_told_in_its_words(
 ) -> None:
     envelope = dataclasses.replace(ENVELOPE, instance_identifier="")
     peer = pki.access_point(THEIRS).certificate
-    prepared = as4_out.build(ours.identity, peer, f"{phase4.url}/as4", envelope, invoice())
+    prepared = as4_message.build(ours.identity, peer, f"{phase4.url}/as4", envelope, invoice())
     refused = await deliver(ours, prepared)
     assert isinstance(refused, Failed), refused
     assert refused.code == "EBMS:0004"
     assert "InstanceIdentifier" in refused.words
 
     stranger = identity(Pki.at(tmp_path), OURS)
-    prepared = as4_out.build(stranger, peer, f"{phase4.url}/as4", ENVELOPE, invoice())
+    prepared = as4_message.build(stranger, peer, f"{phase4.url}/as4", ENVELOPE, invoice())
     refused = await deliver(ours, prepared)
     assert isinstance(refused, Failed), refused
     assert refused.code in ("EBMS:0101", "EBMS:0102")  # phase4 says 0102 whatever WSS4J refused

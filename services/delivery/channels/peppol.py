@@ -10,7 +10,7 @@ from lxml import etree
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from services.delivery.domain.outcome import ChannelName, Failed, Job, Outcome, Refused, Unknown
-from services.delivery.peppol import as4_out, sbdh
+from services.delivery.peppol import as4_message, as4_out, sbdh
 from services.delivery.peppol.lookup import LookupFailed
 from services.delivery.peppol.participant import (
     BIS_PROCESS,
@@ -105,7 +105,7 @@ class PeppolChannel:
             instance_identifier=str(job.delivery_id),
             created=datetime.now(UTC),
         )
-        return as4_out.build(
+        return as4_message.build(
             self._settings.identity,
             endpoint.certificate,
             endpoint.address,
@@ -118,7 +118,7 @@ class PeppolChannel:
         """Send the stored bytes once."""
         if job.prepared is None:
             return Failed("the message was not prepared", "peppol.unprepared")
-        prepared = as4_out.Prepared.from_bytes(job.prepared)
+        prepared = as4_message.Prepared.from_bytes(job.prepared)
         outcome = await as4_out.send(self._client, prepared, self._settings.ap_trust)
         if isinstance(outcome, Failed):
             self._forget(job)
@@ -170,7 +170,7 @@ def _addressed(job: Job) -> _Addressed:
         field = ".".join(str(p) for p in first["loc"])
         raise Refused("peppol.route", f"reception settings, {field}: {first['msg']}") from error
     try:
-        document = parse(job.original.content, as4_out.MOST_DOCUMENT)
+        document = parse(job.original.content, as4_message.MOST_DOCUMENT)
         kind = (
             DocumentTypeIdentifier.parse(route.document_type)
             if route.document_type

@@ -13,7 +13,7 @@ from hashlib import new as new_hash
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -165,9 +165,11 @@ def _signer(signature: Element, security: Element, by_id: dict[str, Element]) ->
     ):
         raise As4Refused(POLICY, "the signature names no X.509 token of the message")
     try:
-        return x509.load_der_x509_certificate(b64decode((element.text or "").strip()))
-    except (ValueError, Base64Error) as error:
+        certificate = x509.load_der_x509_certificate(b64decode((element.text or "").strip()))
+        _ = certificate.subject, certificate.issuer, certificate.public_key()  # parsed only now
+    except (ValueError, Base64Error, UnsupportedAlgorithm) as error:
         raise As4Refused(AUTHENTICATION, "the signer's certificate is unreadable") from error
+    return certificate
 
 
 def _check_value(signature: Element, signed_info: Element, certificate: x509.Certificate) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
@@ -49,6 +49,12 @@ class Trust:
 
     def check(self, certificate: x509.Certificate) -> None:
         """Raise `Untrusted` unless the certificate is valid now, unrevoked, and issued by ours."""
+        try:
+            self._check_path(certificate)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise Untrusted(f"the certificate is malformed: {str(error)[:100]}") from error
+
+    def _check_path(self, certificate: x509.Certificate) -> None:
         self._check_dates(certificate)
         current = certificate
         for _ in range(MOST_LINKS):

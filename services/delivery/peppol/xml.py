@@ -55,14 +55,17 @@ def parse(data: bytes, limit: int) -> Element:
 
 
 def canonical(element: Element, inclusive_prefixes: list[str] | None = None) -> bytes:
-    """Exclusive canonical XML 1.0 without comments."""
-    return etree.tostring(
-        element,
-        method="c14n",
-        exclusive=True,
-        with_comments=False,
-        inclusive_ns_prefixes=inclusive_prefixes or [],
-    )
+    """Exclusive canonical XML 1.0 without comments; `UnsafeXml` where there is no such form."""
+    try:
+        return etree.tostring(
+            element,
+            method="c14n",
+            exclusive=True,
+            with_comments=False,
+            inclusive_ns_prefixes=inclusive_prefixes or [],
+        )
+    except etree.LxmlError as error:
+        raise UnsafeXml("the XML has no canonical form") from error
 
 
 def require(holds: object, otherwise: str) -> None:

@@ -60,9 +60,14 @@ class Phase4:
         return [self._kept(line.split("\t")) for line in lines]
 
     def _kept(self, fields: list[str]) -> Kept:
-        enveloped = parse((self._folder / "received" / fields[8]).read_bytes(), 20_000_000)
+        *named, compressed, file = fields
+        message_id, instance, sender, receiver, document_type, process, country = named
+        enveloped = parse((self._folder / "received" / file).read_bytes(), 20_000_000)
         document = etree.tostring(enveloped[-1], with_tail=False)
-        return Kept(*fields[:7], compressed=fields[7] == "true", document=document)
+        return Kept(
+            message_id, instance, sender, receiver, document_type, process, country,
+            compressed == "true", document,
+        )  # fmt: skip
 
     async def send(
         self, url: str, certificate: Path, document: bytes, **parameters: str

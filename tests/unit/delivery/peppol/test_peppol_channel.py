@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.delivery.domain.outcome import Delivered, Failed, Refused, Unknown
-from services.delivery.peppol.as4_out import Prepared
+from services.delivery.peppol.as4_message import Prepared
 from services.delivery.peppol.signals import SignalError
 from services.delivery.peppol.xml import canonical, parse
 from tests.unit.delivery.peppol.network import BUYER, CORPUS, Network, invoice, job
