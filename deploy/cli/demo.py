@@ -127,9 +127,9 @@ def _addresses(stack: Any) -> None:
     from deploy.demo.people import PASSWORD
 
     _say(f"portal        {stack.url('portal')}")
-    _say(
-        f"mailbox       {stack.url('mailbox')}    files {stack.url('filedrop')}    access point {stack.url('access-point')}"
-    )
+    _say(f"mailbox       {stack.url('mailbox')}")
+    _say(f"file drop     {stack.url('filedrop')}")
+    _say(f"access point  {stack.url('access-point')}")
     _say(
         "accounts      admin@cabinet.example (administers companies), marie@brasserie.example (invoices),"
     )

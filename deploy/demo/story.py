@@ -287,13 +287,13 @@ class Story:
             )
             ended = datetime.fromisoformat(attempts[-1]["ended_at"])
             seconds = (ended - datetime.fromisoformat(invoice["issued_at"])).total_seconds()
-            at_peer = await self._at_peer(delivery, invoice)
+            at_peer = await self._at_peer(delivery)
             self.rows.append(
                 Row(invoice["number"], delivery["channel"], _proof(delivery), seconds, at_peer)
             )
             self.say(f"      {delivery['channel']:7} {_proof(delivery)}")
 
-    async def _at_peer(self, delivery: dict[str, Any], invoice: dict[str, Any]) -> bool:
+    async def _at_peer(self, delivery: dict[str, Any]) -> bool:
         """Exactly one copy, by the peer's own count."""
         channel, key = delivery["channel"], delivery["delivery_id"]
         async with httpx.AsyncClient(timeout=10) as client:
@@ -314,7 +314,7 @@ class Story:
             return
         certificate = (self.stack.pki.folder / "PBE000001.pem").read_text()
         for example in examples:
-            await self._send_to_us(example, certificate)
+            await self._send_to_us(example.name, example.read_text("utf-8"), certificate)
 
         async def listed() -> list[dict[str, Any]] | None:
             found: list[dict[str, Any]] = await person.ask("delivery", "GET", "/v1/purchases")
@@ -326,8 +326,7 @@ class Story:
             f"{len(examples)} official examples received over Peppol, receipts signed: {numbers}"
         )
 
-    async def _send_to_us(self, example: Path, certificate: str) -> None:
-        text = example.read_text("utf-8")
+    async def _send_to_us(self, name: str, text: str, certificate: str) -> None:
         root = "CreditNote" if "<CreditNote" in text or ":CreditNote " in text else "Invoice"
         customization = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
         namespace = f"urn:oasis:names:specification:ubl:schema:xsd:{root}-2"
@@ -344,7 +343,7 @@ class Story:
         async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.post(self.stack.url("access-point") + "/send", json=message)
         if answer.is_error or not answer.json().get("accepted"):
-            raise Refused(f"{example.name} was not accepted: {answer.text[:500]}")
+            raise Refused(f"{name} was not accepted: {answer.text[:500]}")
 
 
 def _line(name: str, quantity: str, price: str, rate: str, unit: str = "C62") -> dict[str, Any]:
