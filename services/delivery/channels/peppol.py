@@ -176,7 +176,7 @@ def _addressed(job: Job) -> _Addressed:
             if route.document_type
             else _kind(document)
         )
-        process = route.process or _text(document, f"{{{CBC}}}ProfileID") or BIS_PROCESS.value
+        process = route.process or _process(document)
         return _Addressed(
             sender=ParticipantIdentifier.read(route.sender) if route.sender else _sender(document),
             receiver=ParticipantIdentifier.read(route.participant),
@@ -189,6 +189,12 @@ def _addressed(job: Job) -> _Addressed:
         )
     except (UnsafeXml, IdentifierError) as error:
         raise Refused("peppol.document", str(error)) from error
+
+
+def _process(document: Element) -> str:
+    """BT-23 where it is a process of Peppol's; a French billing framework (B1, M1 …) is none."""
+    profile = _text(document, f"{{{CBC}}}ProfileID")
+    return profile if profile.startswith("urn:") else BIS_PROCESS.value
 
 
 def _kind(document: Element) -> DocumentTypeIdentifier:
