@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from shared.einvoice.syntax.names import CBC, SIGNATURES, XMLDSIG, SignedDocument, UblError
+from shared.einvoice.syntax.reading import text
 from shared.einvoice.syntax.ubl_read import ubl_root
 from shared.einvoice.xml import MAX_BYTES, parse
 
@@ -35,7 +36,17 @@ def set_number(
         edits.append(_edit(places, "IssueDate", issue_date.isoformat()))
     for place, value in sorted(edits, key=lambda edit: -edit[0].start):
         xml = place.filled(xml, escape(value), encoding)
+    _check(xml, number, limit)
     return xml
+
+
+def _check(xml: bytes, number: str, limit: int) -> None:
+    """The bytes were edited blindly: read them again before they become a legal document."""
+    found = text(ubl_root(parse(xml, limit)), "ID")
+    if found != number.strip():
+        raise UblError(
+            f"the number {number!r} cannot be written in this document (read again: {found!r})"
+        )
 
 
 def is_signed(root: etree._Element) -> bool:
@@ -58,10 +69,16 @@ class _Place:
             raise UblError(f"cbc:{self.name} of the document cannot be found")
         tag = xml[self.start : self.content].decode(encoding)
         if not tag.endswith("/>"):
-            return xml[: self.content] + value.encode(encoding) + xml[self.end :]
+            return (
+                xml[: self.content] + value.encode(encoding, "xmlcharrefreplace") + xml[self.end :]
+            )
         opening = tag[:-2].rstrip()
         name = opening[1:].split()[0]
-        return xml[: self.start] + f"{opening}>{value}</{name}>".encode(encoding) + xml[self.end :]
+        return (
+            xml[: self.start]
+            + f"{opening}>{value}</{name}>".encode(encoding, "xmlcharrefreplace")
+            + xml[self.end :]
+        )
 
 
 @dataclass
@@ -107,7 +124,12 @@ def _places(xml: bytes) -> dict[str, _Place]:
     parser.CommentHandler = scan.event
     parser.ProcessingInstructionHandler = scan.event
     parser.StartCdataSectionHandler = scan.event
-    parser.Parse(xml, True)
+    try:
+        parser.Parse(xml, True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise UblError(
+            f"the document's encoding is not understood ({error}): send UTF-8"
+        ) from error
     return scan.places
 
 

@@ -10,7 +10,6 @@ from shared.einvoice.model import Invoice
 from shared.einvoice.syntax.names import (
     CREDIT_NOTE_ROOT,
     INVOICE_ROOT,
-    INVOICED_OBJECT,
     PROJECT,
     UblError,
 )
@@ -32,6 +31,13 @@ from shared.einvoice.syntax.ubl_read_parties import (
     payee,
     seller,
     tax_representative,
+)
+from shared.einvoice.syntax.ubl_read_references import (
+    attachments,
+    invoiced_object,
+    payment,
+    preceding,
+    typed,
 )
 from shared.einvoice.xml import MAX_BYTES, parse
 
@@ -84,14 +90,14 @@ def _head(root: Element) -> dict[str, Any]:
         vat_point_code=text(period, "DescriptionCode"),
         due_date=text(root, "DueDate") or text(root, "PaymentMeans", "PaymentDueDate"),
         buyer_reference=text(root, "BuyerReference"),
-        project_reference=text(root, "ProjectReference", "ID") or _typed(additional, PROJECT),
+        project_reference=text(root, "ProjectReference", "ID") or typed(additional, PROJECT),
         contract_reference=text(root, "ContractDocumentReference", "ID"),
         purchase_order_reference=None if order_number == "NA" and sales_order else order_number,
         sales_order_reference=sales_order,
         receiving_advice_reference=text(root, "ReceiptDocumentReference", "ID"),
         despatch_advice_reference=text(root, "DespatchDocumentReference", "ID"),
         tender_reference=text(root, "OriginatorDocumentReference", "ID"),
-        invoiced_object=_invoiced_object(additional),
+        invoiced_object=invoiced_object(additional),
         accounting_reference=text(root, "AccountingCost"),
         payment_terms="\n".join(
             filter(None, (text(t, "Note") for t in children(root, "PaymentTerms")))
@@ -100,9 +106,9 @@ def _head(root: Element) -> dict[str, Any]:
         notes=_notes(root),
         business_process=text(root, "ProfileID"),
         specification=text(root, "CustomizationID"),
-        preceding_invoices=_preceding(root),
+        preceding_invoices=preceding(root),
         period=group_or_none(start=text(period, "StartDate"), end=text(period, "EndDate")),
-        attachments=_attachments(additional),
+        attachments=attachments(additional),
     )
 
 
@@ -113,7 +119,7 @@ def _parties(root: Element) -> dict[str, Any]:
         buyer=buyer(child(root, "AccountingCustomerParty", "Party")),
         payee=payee(child(root, "PayeeParty")),
         tax_representative=tax_representative(child(root, "TaxRepresentativeParty")),
-        payment=_payment(root),
+        payment=payment(root),
         delivery=group_or_none(
             actual_date=text(delivery, "ActualDeliveryDate"),
             location=identifier(basic(child(delivery, "DeliveryLocation"), "ID")),
@@ -175,89 +181,3 @@ def _notes(root: Element) -> tuple[dict[str, Any], ...]:
             if words.strip():
                 notes.append({"subject": subject, "text": words.strip()})
     return tuple(notes)
-
-
-def _preceding(root: Element) -> tuple[dict[str, Any], ...]:
-    references = [
-        child(entry, "InvoiceDocumentReference") for entry in children(root, "BillingReference")
-    ]
-    return tuple(
-        present(number=text(reference, "ID"), issue_date=text(reference, "IssueDate"))
-        for reference in references
-        if reference is not None
-    )
-
-
-def _typed(references: list[Element], type_code: str) -> str | None:
-    return next(
-        (text(r, "ID") for r in references if text(r, "DocumentTypeCode") == type_code), None
-    )
-
-
-def _invoiced_object(references: list[Element]) -> dict[str, Any] | None:
-    found = (
-        identifier(basic(r, "ID"))
-        for r in references
-        if text(r, "DocumentTypeCode") == INVOICED_OBJECT
-    )
-    return next(found, None)
-
-
-def _attachments(references: list[Element]) -> tuple[dict[str, Any], ...]:
-    documents = []
-    for reference in references:
-        if text(reference, "DocumentTypeCode") in (INVOICED_OBJECT, PROJECT):
-            continue
-        binary = basic(child(reference, "Attachment"), "EmbeddedDocumentBinaryObject")
-        documents.append(
-            present(
-                reference=text(reference, "ID"),
-                description=text(reference, "DocumentDescription"),
-                location=text(reference, "Attachment", "ExternalReference", "URI"),
-                content=element_text(binary),
-                mime_code=None if binary is None else binary.get("mimeCode"),
-                filename=None if binary is None else binary.get("filename"),
-            )
-        )
-    return tuple(documents)
-
-
-def _payment(root: Element) -> dict[str, Any] | None:
-    means = children(root, "PaymentMeans")
-    if not means:
-        return None
-    first, code = means[0], basic(means[0], "PaymentMeansCode")
-    accounts = tuple(
-        present(
-            account=text(entry, "PayeeFinancialAccount", "ID"),
-            name=text(entry, "PayeeFinancialAccount", "Name"),
-            bic=text(entry, "PayeeFinancialAccount", "FinancialInstitutionBranch", "ID"),
-        )
-        for entry in means
-        if text(entry, "PayeeFinancialAccount", "ID")
-    )
-    return present(
-        means_code=element_text(code),
-        means_text=None if code is None else code.get("name"),
-        remittance_information=text(first, "PaymentID"),
-        accounts=accounts,
-        card=group_or_none(
-            number=text(first, "CardAccount", "PrimaryAccountNumberID"),
-            holder=text(first, "CardAccount", "HolderName"),
-            network=text(first, "CardAccount", "NetworkID"),
-        ),
-        direct_debit=group_or_none(
-            mandate=text(first, "PaymentMandate", "ID"),
-            account=text(first, "PaymentMandate", "PayerFinancialAccount", "ID"),
-            creditor=_creditor(root),
-        ),
-    )
-
-
-def _creditor(root: Element) -> str | None:
-    for party in (child(root, "PayeeParty"), child(root, "AccountingSupplierParty", "Party")):
-        for entry in children(party, "PartyIdentification"):
-            found = basic(entry, "ID")
-            if found is not None and found.get("schemeID") == "SEPA":
-                return element_text(found)
-    return None

@@ -7,13 +7,14 @@ from decimal import Decimal
 import pytest
 
 from services.billing.documents.factur_x import NotFacturX, declared
-from services.billing.documents.page import Words, content
+from services.billing.documents.page import content
 from services.billing.documents.pdf import render
 from services.billing.documents.qr import epc_matrix, epc_svg
 from services.billing.documents.structured_communication import (
     format_communication,
     is_communication,
 )
+from services.billing.documents.words import Words
 from shared.einvoice.lines import Vat
 from shared.einvoice.model import CreditTransfer, InvoiceContent, PaymentInstructions
 from tests.unit.einvoice.samples import BRASSERIE, belgian, credit_note, french, issued, line

@@ -144,3 +144,22 @@ def test_a_billion_laughs_are_not_laughed() -> None:
     bomb = f'<!DOCTYPE a [<!ENTITY l0 "ha">{entities}]><a b="&l9;">&l9;</a>'.encode()
     with pytest.raises(xml.DoctypeForbidden):
         xml.parse(bomb)
+
+
+def test_other_encodings_of_eight_bits_are_kept() -> None:
+    document = ODD.format(encoding="windows-1252", number="<b:ID>€1</b:ID>").encode("windows-1252")
+    expected = document.replace(b">\x801<", b">F-9<")
+    assert ubl.set_number(document, "F-9") == expected
+
+
+def test_an_encoding_that_is_not_understood_is_refused() -> None:
+    document = ODD.format(encoding="UTF-32", number="<b:ID>1</b:ID>").encode("utf-32")
+    with pytest.raises((ubl.UblError, xml.XmlRefused)):
+        ubl.set_number(document, "F-9")
+
+
+def test_a_number_that_the_encoding_lacks_is_written_as_a_reference() -> None:
+    document = ODD.format(encoding="ISO-8859-1", number="<b:ID>1</b:ID>").encode("iso-8859-1")
+    numbered = ubl.set_number(document, "F-€")
+    assert b"<b:ID>F-&#8364;</b:ID>" in numbered
+    assert ubl.inspect(numbered).number == "F-€"
