@@ -78,11 +78,16 @@ class AccessPoint(pages.Peer):
     def __init__(self, options: Options) -> None:
         self.behaviour = Behaviour()
         self.store = Store(options.folder)
+        self._client = httpx.AsyncClient(timeout=60, trust_env=False)
         self._party = _party(options.certificate, options.key)
         anchors = [x509.load_pem_x509_certificate(p.read_bytes()) for p in options.authority]
         policy = peppol_security_policy(anchors[0], intermediates=anchors[1:])
         self._policy = policy.model_copy(update={"maximum_decompressed_size": MOST_DECOMPRESSED})
         super().__init__(pages.application(self._routes(), self.behaviour), options.port)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        await super().close()
 
     def _routes(self) -> list[Route]:
         return [

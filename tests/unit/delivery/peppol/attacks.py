@@ -104,9 +104,11 @@ def wrap_in_another_header(old: str, new: str) -> Change:
     def change(envelope: Element) -> None:
         forged, signed = forged_copy(envelope, old, new), messaging(envelope)
         other = etree.fromstring(etree.tostring(header(envelope)))
-        other.replace(other.find(f"{{{n.EB}}}Messaging"), forged)
-        envelope.insert(0, other)
+        copy = other.find(f"{{{n.EB}}}Messaging")
+        assert copy is not None
         assert signed is not None
+        other.replace(copy, forged)
+        envelope.insert(0, other)
 
     return change
 
