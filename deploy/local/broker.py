@@ -17,6 +17,8 @@ class Choice:
 
     kind: BrokerKind
     reason: str
+    insisted: bool = False
+    """Another broker won't do."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ def choose(forced: str | None = None) -> Choice:
     if wanted not in ("", "kafka", "tansu"):
         raise StartError(f"FACTEUR_BROKER is {wanted!r}: set it to kafka or tansu, or leave it out")
     if wanted == "tansu":
-        return Choice("tansu", "Tansu, because FACTEUR_BROKER says so")
+        return Choice("tansu", "Tansu (memory only), as asked", insisted=True)
     obstacle = kafka.unavailable()
     if wanted == "kafka":
         if obstacle:
             raise StartError(f"FACTEUR_BROKER is kafka, but {obstacle}")
-        return Choice("kafka", f"Apache Kafka {kafka.VERSION}, because FACTEUR_BROKER says so")
+        return Choice("kafka", f"Apache Kafka {kafka.VERSION}, as asked", insisted=True)
     if obstacle:
         return Choice("tansu", f"Tansu (memory only), because Apache Kafka cannot run: {obstacle}")
     return Choice("kafka", f"Apache Kafka {kafka.VERSION}")
@@ -60,7 +62,7 @@ def prepare(choice: Choice, root: Path, port: int | None = None) -> tuple[Choice
         try:
             node = kafka.prepare(root / "kafka", port)
         except StartError as error:
-            if os.environ.get("FACTEUR_BROKER") == "kafka":
+            if choice.insisted:
                 raise
             choice = Choice("tansu", f"Tansu (memory only), because {error}")
         else:

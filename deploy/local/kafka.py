@@ -51,7 +51,7 @@ logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
 """
 
-_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xmx384m", "-Xss512k"]
+_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xmx256m", "-Xss512k"]
 
 
 @dataclass(frozen=True)

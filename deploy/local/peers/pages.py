@@ -1,12 +1,13 @@
 """What every peer shows over HTTP: its pages, its JSON, and the switches of its misbehaviour."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,15 @@ def application(
 def http_server(app: Starlette) -> uvicorn.Server:
     """A server without signal handlers of its own; run it with `serve_http`."""
     config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
-    return server
+    return _QuietServer(config)
+
+
+class _QuietServer(uvicorn.Server):
+    """A server inside a larger process, which handles the signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def listener(port: int) -> socket.socket:
@@ -109,13 +116,3 @@ class Peer:
         self._server.should_exit = True
         await self._serving
         self._socket.close()
-
-
-def _no_signals() -> "_Nothing":
-    return _Nothing()
-
-
-class _Nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
