@@ -1,6 +1,7 @@
 """Drafts: what is written before it is issued."""
 
 from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 from services.billing.domain.drafting import DraftContent
@@ -27,7 +28,9 @@ async def write_draft(
 ) -> DraftRow:
     """A new draft under the client's own id; the same request twice gives one draft."""
     stored = content.model_dump(mode="json", exclude_none=True)
-    row = DraftRow(draft_id, caller.company_id, customer_id, series_id, kind, stored, None, None, 1)
+    row = DraftRow(
+        draft_id, caller.company_id, customer_id, series_id, kind, stored, None, None, None, 1
+    )
     async with db.transaction(caller.company_id) as conn:
         await _require_customer(conn, caller.company_id, customer_id)
         return await _add(conn, row, clock)
@@ -41,8 +44,13 @@ async def post_ubl(
     customer_id: UUID | None,
     series_id: UUID | None,
     clock: Clock,
+    *,
+    date_of_issue: bool = False,
 ) -> DraftRow:
-    """A draft from a UBL document, kept as it is; the seller must be the acting company."""
+    """A draft from a UBL document, kept as it is; the seller must be the acting company.
+
+    It keeps its own BT-2 unless `date_of_issue` asks for the day on which it is issued.
+    """
     try:
         face = inspect(xml)
     except (UblError, XmlRefused) as error:
@@ -56,7 +64,10 @@ async def post_ubl(
         await _require_own_seller(conn, caller.company_id, face)
         found = customer_id or await _customer_named(conn, caller.company_id, face)
         await _require_customer(conn, caller.company_id, found)
-        row = DraftRow(draft_id, caller.company_id, found, series_id, kind, None, xml, None, 1)
+        own_date = None if date_of_issue else _own_date(face)
+        row = DraftRow(
+            draft_id, caller.company_id, found, series_id, kind, None, xml, own_date, None, 1
+        )
         return await _add(conn, row, clock)
 
 
@@ -87,6 +98,15 @@ async def remove_draft(db: Database, caller: Principal, draft_id: UUID) -> None:
         if row.invoice_id is not None:
             raise AlreadyIssued(invoice_id=str(row.invoice_id))
         await drafts.remove(conn, caller.company_id, draft_id)
+
+
+def _own_date(face: Inspection) -> date:
+    try:
+        return date.fromisoformat(face.issue_date or "")
+    except ValueError as error:
+        raise NotAnInvoice(
+            f"cbc:IssueDate is {face.issue_date!r}: write a date such as 2026-11-22 (BT-2)"
+        ) from error
 
 
 async def _add(conn: Connection, row: DraftRow, clock: Clock) -> DraftRow:

@@ -14,6 +14,7 @@ from uuid import UUID
 from services.billing.domain import drafting, numbering
 from services.billing.domain.errors import (
     AlreadyIssued,
+    DateOutOfOrder,
     DocumentTooLarge,
     DraftChanged,
     NotAnInvoice,
@@ -73,7 +74,8 @@ async def issue_invoice(
 ) -> Issued:
     """Number, store and announce the draft's document. RulesBroken carries the findings."""
     material = await _read(db, caller.company_id, draft_id)
-    findings = await check(validator, material, numbering_day(clock, zone))
+    day = material.draft.own_date or numbering.day_at(clock(), zone)
+    findings = await check(validator, material, day)
     if refused(findings):
         raise RulesBroken(findings=findings_view(findings, caller.language))
     async with db.transaction(caller.company_id) as conn:
@@ -124,9 +126,18 @@ def structured_reference(draft_id: UUID, seller: dict[str, Any]) -> str:
     return format_communication(draft_id.int % 10_000_000_000)
 
 
-def numbering_day(clock: Clock, zone: str) -> date:
-    """Today where the seller is."""
-    return numbering.next_number("", 1, 0, None, clock(), zone).issue_date
+def _take(chosen: SeriesRow, draft: DraftRow, today: date) -> numbering.Numbered:
+    try:
+        return numbering.next_number(
+            chosen.prefix,
+            chosen.width,
+            chosen.last_number,
+            chosen.last_issue_date,
+            today,
+            draft.own_date,
+        )
+    except numbering.WrongOrder as error:
+        raise DateOutOfOrder(last_issue_date=error.last_date, issue_date=error.own_date) from error
 
 
 async def check(validator: Validator, material: Material, day: date) -> list[Finding]:
@@ -176,9 +187,7 @@ async def _issue_under_lock(
         raise AlreadyIssued(invoice_id=str(draft.invoice_id))
     if draft.version != material.draft.version:
         raise DraftChanged(version=draft.version)
-    taken = numbering.next_number(
-        chosen.prefix, chosen.width, chosen.last_number, chosen.last_issue_date, clock(), zone
-    )
+    taken = _take(chosen, draft, numbering.day_at(clock(), zone))
     failpoint("issue.after_number")
     xml = written(material, taken.number, taken.issue_date)
     new = _record(caller, material, taken, xml, clock)

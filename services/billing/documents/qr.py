@@ -1,16 +1,15 @@
 """The EPC QR code (EPC069-12): scan it, and the bank's app has the transfer ready."""
 
-import re
 from decimal import Decimal
 from io import BytesIO
 
 from stdnum import iban as ibans
+from stdnum import iso11649
 
 from shared.einvoice.model import Invoice
 
 CREDIT_TRANSFERS = frozenset(("30", "58"))
 LARGEST = Decimal("999999999.99")
-_CREDITOR_REFERENCE = re.compile(r"^RF\d{2}[A-Z0-9]{1,21}$")
 
 
 def epc_matrix(invoice: Invoice) -> tuple[tuple[int, ...], ...] | None:
@@ -22,8 +21,8 @@ def epc_matrix(invoice: Invoice) -> tuple[tuple[int, ...], ...] | None:
 def epc_svg(invoice: Invoice) -> bytes | None:
     """The code as SVG with its quiet zone.
 
-    None for a credit note, for another currency than the euro, and without an IBAN to pay to or an
-    amount due from 0.01 to 999 999 999.99.
+    None for a credit note, for another currency than the euro, without an IBAN to pay to or an
+    amount due from 0.01 to 999 999 999.99, and for texts longer than the standard allows.
     """
     code = _code(invoice)
     if code is None:
@@ -45,13 +44,16 @@ def _code(invoice: Invoice):  # type: ignore[no-untyped-def]  # segno has no typ
     from segno.helpers import make_epc_qr
 
     remittance = payment.remittance_information or invoice.number
-    is_reference = _CREDITOR_REFERENCE.match(remittance) is not None
+    is_reference = iso11649.is_valid(remittance)
     name = account.name or (invoice.payee.name if invoice.payee else invoice.seller.name)
-    return make_epc_qr(
-        name=name[:70],
-        iban=ibans.compact(account.account),
-        amount=due,
-        text=None if is_reference else remittance[:140],
-        reference=remittance if is_reference else None,
-        encoding="utf-8",
-    )
+    try:
+        return make_epc_qr(
+            name=name[:70],
+            iban=ibans.compact(account.account),
+            amount=due,
+            text=None if is_reference else remittance[:140],
+            reference=iso11649.compact(remittance) if is_reference else None,
+            encoding="utf-8",
+        )
+    except ValueError:  # more than the 331 bytes that EPC069-12 allows
+        return None

@@ -27,6 +27,13 @@ class NumberInUse(Conflict):
     slug, title = "number-in-use", "Number in use"
 
 
+class DateOutOfOrder(Conflict):
+    """The document's own date (BT-2) is before the last one of its series, or in the future. Post it with
+    set_issue_date=true, or use another series."""
+
+    slug, title = "date-out-of-order", "Date out of order"
+
+
 class NotTheSeller(Forbidden):
     """The seller of the document is another company than the one you are working in."""
 

@@ -5,6 +5,15 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 
+class WrongOrder(Exception):
+    """A series is chronological: this date doesn't fit after its predecessor's."""
+
+    def __init__(self, last_date: date | None, own_date: date) -> None:
+        super().__init__(f"{own_date} doesn't fit after {last_date}")
+        self.last_date = last_date
+        self.own_date = own_date
+
+
 @dataclass(frozen=True)
 class Numbered:
     """A number taken, and the date it goes with."""
@@ -15,11 +24,22 @@ class Numbered:
 
 
 def next_number(
-    prefix: str, width: int, last: int, last_date: date | None, now: datetime, zone: str
+    prefix: str, width: int, last: int, last_date: date | None, today: date, own_date: date | None
 ) -> Numbered:
-    """The number after `last`, dated today where the seller is, never before its predecessor."""
-    today = now.astimezone(ZoneInfo(zone)).date()
-    return Numbered(last + 1, written(prefix, width, last + 1), max(today, last_date or today))
+    """The number after `last`, dated `today`, never before its predecessor.
+
+    A document that keeps its own date must fit in: WrongOrder when it is before its predecessor's
+    or after today.
+    """
+    if own_date is not None and not (last_date or own_date) <= own_date <= today:
+        raise WrongOrder(last_date, own_date)
+    day = own_date or max(today, last_date or today)
+    return Numbered(last + 1, written(prefix, width, last + 1), day)
+
+
+def day_at(now: datetime, zone: str) -> date:
+    """Today where the seller is."""
+    return now.astimezone(ZoneInfo(zone)).date()
 
 
 def written(prefix: str, width: int, sequence: int) -> str:

@@ -33,6 +33,8 @@ CREATE TABLE draft (
     kind         text NOT NULL CHECK (kind IN ('invoice', 'credit_note')),
     content      jsonb,
     posted_ubl   bytea,
+    -- BT-2 of a posted document that keeps its own date; NULL: the day of issue
+    own_date     date,
     invoice_id   uuid,
     created_at   timestamptz NOT NULL,
     version      bigint NOT NULL,

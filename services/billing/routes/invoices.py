@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.billing import views
 from services.billing.commands import drafts as commands
-from services.billing.commands.issue import findings_view, issue_invoice, numbering_day
+from services.billing.commands.issue import findings_view, issue_invoice
 from services.billing.domain.drafting import DraftContent
 from services.billing.domain.errors import AlreadyIssued
+from services.billing.domain.numbering import day_at
 from services.billing.routes.access import Biller, Ctx
 from services.billing.store import invoices, renderings
 from shared.ids import new_id
@@ -63,11 +64,20 @@ async def post_ubl(
     customer_id: UUID | None = None,
     series_id: UUID | None = None,
     draft_id: UUID | None = None,
+    set_issue_date: bool = False,
 ) -> dict[str, Any]:
-    """A draft from a UBL document (`application/xml`), kept as it is."""
+    """A draft from a UBL document (`application/xml`), kept as it is; BT-1 is set when it is issued,
+    BT-2 only with `set_issue_date`."""
     xml = await request.body()
     row = await commands.post_ubl(
-        ctx.db, caller, draft_id or new_id(), xml, customer_id, series_id, ctx.clock
+        ctx.db,
+        caller,
+        draft_id or new_id(),
+        xml,
+        customer_id,
+        series_id,
+        ctx.clock,
+        date_of_issue=set_issue_date,
     )
     return views.draft_view(row)
 
@@ -123,7 +133,7 @@ async def list_invoices(
     end: date | None = None,
 ) -> list[dict[str, Any]]:
     """Issued documents of a period (the last three months by default), both days included."""
-    last = end or numbering_day(ctx.clock, ctx.settings.time_zone)
+    last = end or day_at(ctx.clock(), ctx.settings.time_zone)
     first = start or last - QUARTER
     if last < first:
         raise Invalid(errors=[{"field": "end", "message": "must not be before the start"}])

@@ -1,7 +1,7 @@
 """Drafts."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ class DraftRow:
     kind: str
     content: dict[str, Any] | None
     posted_ubl: bytes | None
+    own_date: date | None
     invoice_id: UUID | None
     version: int
 
@@ -25,7 +26,7 @@ async def add(conn: Connection, row: DraftRow, now: datetime) -> bool:
     """False when a draft with that id is there already."""
     done = await conn.execute(
         "INSERT INTO draft (draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, "
-        "invoice_id, created_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "own_date, invoice_id, created_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
         "ON CONFLICT (draft_id) DO NOTHING",
         row.draft_id,
         row.company_id,
@@ -34,6 +35,7 @@ async def add(conn: Connection, row: DraftRow, now: datetime) -> bool:
         row.kind,
         row.content,
         row.posted_ubl,
+        row.own_date,
         row.invoice_id,
         now,
         row.version,
@@ -56,8 +58,8 @@ async def save(conn: Connection, row: DraftRow) -> None:
 
 async def get(conn: Connection, company_id: UUID, draft_id: UUID) -> DraftRow | None:
     record = await conn.fetchrow(
-        "SELECT draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, invoice_id, version "
-        "FROM draft WHERE company_id = $1 AND draft_id = $2",
+        "SELECT draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, own_date, "
+        "invoice_id, version FROM draft WHERE company_id = $1 AND draft_id = $2",
         company_id,
         draft_id,
     )
@@ -66,8 +68,8 @@ async def get(conn: Connection, company_id: UUID, draft_id: UUID) -> DraftRow | 
 
 async def lock(conn: Connection, company_id: UUID, draft_id: UUID) -> DraftRow | None:
     record = await conn.fetchrow(
-        "SELECT draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, invoice_id, version "
-        "FROM draft WHERE company_id = $1 AND draft_id = $2 FOR UPDATE",
+        "SELECT draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, own_date, "
+        "invoice_id, version FROM draft WHERE company_id = $1 AND draft_id = $2 FOR UPDATE",
         company_id,
         draft_id,
     )
@@ -89,8 +91,9 @@ async def remove(conn: Connection, company_id: UUID, draft_id: UUID) -> bool:
 
 async def open_ones(conn: Connection, company_id: UUID, limit: int) -> list[DraftRow]:
     records = await conn.fetch(
-        "SELECT draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, invoice_id, version "
-        "FROM draft WHERE company_id = $1 AND invoice_id IS NULL ORDER BY created_at DESC LIMIT $2",
+        "SELECT draft_id, company_id, customer_id, series_id, kind, content, posted_ubl, own_date, "
+        "invoice_id, version FROM draft WHERE company_id = $1 AND invoice_id IS NULL "
+        "ORDER BY created_at DESC LIMIT $2",
         company_id,
         limit,
     )
