@@ -6,20 +6,19 @@ to exactly one element, ids are unique, and only the algorithms of the profile a
 
 import hmac
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import new as new_hash
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from services.delivery.peppol import names as n
 from services.delivery.peppol.errors import AUTHENTICATION, POLICY, As4Refused
-from services.delivery.peppol.trust import name_of
+from services.delivery.peppol.trust import Untrusted, load, name_of
 from services.delivery.peppol.xml import Element, UnsafeXml, canonical, only, parse, text
 
 MOST_REFERENCES = 8
@@ -165,11 +164,9 @@ def _signer(signature: Element, security: Element, by_id: dict[str, Element]) ->
     ):
         raise As4Refused(POLICY, "the signature names no X.509 token of the message")
     try:
-        certificate = x509.load_der_x509_certificate(b64decode((element.text or "").strip()))
-        _ = certificate.subject, certificate.issuer, certificate.public_key()  # parsed only now
-    except (ValueError, Base64Error, UnsupportedAlgorithm) as error:
-        raise As4Refused(AUTHENTICATION, "the signer's certificate is unreadable") from error
-    return certificate
+        return load(b64decode((element.text or "").strip()))
+    except (ValueError, Untrusted) as error:
+        raise As4Refused(AUTHENTICATION, f"the signer's certificate is refused: {error}") from error
 
 
 def _check_value(signature: Element, signed_info: Element, certificate: x509.Certificate) -> None:

@@ -15,7 +15,7 @@ from services.delivery.peppol.participant import (
     DocumentTypeIdentifier,
     ParticipantIdentifier,
 )
-from services.delivery.peppol.trust import Trust, Untrusted
+from services.delivery.peppol.trust import Trust, Untrusted, load
 from services.delivery.peppol.xml import Element, UnsafeXml, only, require, text
 
 SMP: Final = "http://busdox.org/serviceMetadata/publishing/1.0/"
@@ -53,9 +53,7 @@ def verified_signer(root: Element, trust: Trust) -> x509.Certificate:
     require(method in n.SIGNATURES and digest in n.DIGESTS, f"the SMP's signature uses {method}")
     data = only(only(signature, f"{{{n.DS}}}KeyInfo"), f"{{{n.DS}}}X509Data")
     try:
-        certificate = x509.load_der_x509_certificate(
-            b64decode(text(data, f"{{{n.DS}}}X509Certificate"))
-        )
+        certificate = load(b64decode(text(data, f"{{{n.DS}}}X509Certificate")))
         trust.check(certificate)
         context = xmlsec.SignatureContext()
         pem = certificate.public_bytes(serialization.Encoding.PEM)

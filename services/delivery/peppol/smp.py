@@ -25,7 +25,7 @@ from services.delivery.peppol.participant import (
     ProcessIdentifier,
 )
 from services.delivery.peppol.sml import Sml
-from services.delivery.peppol.trust import Trust, Untrusted, name_of
+from services.delivery.peppol.trust import Trust, Untrusted, load, name_of
 from services.delivery.peppol.xml import Element, UnsafeXml, only, parse, require, text
 
 AS4_TRANSPORT: Final = "peppol-transport-as4-v2_0"
@@ -183,9 +183,7 @@ class Directory:
         address = text(only(endpoint, f"{{{WSA}}}EndpointReference"), f"{{{WSA}}}Address")
         self._check_address(address)
         try:
-            certificate = x509.load_der_x509_certificate(
-                b64decode("".join(text(endpoint, f"{{{SMP}}}Certificate").split()))
-            )
+            certificate = load(b64decode("".join(text(endpoint, f"{{{SMP}}}Certificate").split())))
             self._ap_trust.check(certificate)
         except (ValueError, Untrusted) as error:
             raise NotTrusted(

@@ -13,8 +13,29 @@ from cryptography.x509.oid import NameOID
 MOST_LINKS = 4
 
 
+MALFORMED = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading a stranger's certificate may raise; parts of it are parsed on first use only."""
+
+
 class Untrusted(Exception):
     """The certificate isn't believed; the message says why."""
+
+
+def load(der: bytes) -> x509.Certificate:
+    """A stranger's certificate, its parts parsed; `Untrusted` when it is malformed."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _ = certificate.subject, certificate.issuer, certificate.public_key()
+    except MALFORMED as error:
+        raise Untrusted(f"the certificate is malformed: {str(error)[:100]}") from error
+    return certificate
 
 
 def utc_now() -> datetime:
@@ -51,7 +72,7 @@ class Trust:
         """Raise `Untrusted` unless the certificate is valid now, unrevoked, and issued by ours."""
         try:
             self._check_path(certificate)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except MALFORMED as error:
             raise Untrusted(f"the certificate is malformed: {str(error)[:100]}") from error
 
     def _check_path(self, certificate: x509.Certificate) -> None:
