@@ -70,6 +70,25 @@ def test_no_transfer_no_code(refused: InvoiceContent) -> None:
     assert epc_matrix(issued(refused)) is None
 
 
+@pytest.mark.parametrize("remittance", ["RF18539007547034", "RF99NOTVALID", "RF3A9F", "é" * 100])
+def test_any_remittance_information_can_be_coded(remittance: str) -> None:
+    payment = issued(belgian()).payment
+    assert payment is not None
+    content = belgian(payment=payment.model_copy(update={"remittance_information": remittance}))
+    assert epc_matrix(issued(content)) is not None
+
+
+def test_what_exceeds_the_standard_gives_no_code_and_no_error() -> None:
+    payment = issued(belgian()).payment
+    assert payment is not None
+    (account,) = payment.accounts
+    too_long = {
+        "remittance_information": "株" * 140,
+        "accounts": (account.model_copy(update={"name": "株" * 70}),),
+    }
+    assert epc_matrix(issued(belgian(payment=payment.model_copy(update=too_long)))) is None
+
+
 def test_the_code_changes_with_the_amount() -> None:
     assert epc_matrix(issued(belgian())) != epc_matrix(issued(belgian(paid=Decimal(1))))
 
