@@ -212,7 +212,9 @@ class Story:
         series = await self._series(person, "EX-")
         where = f"/v1/drafts/ubl?customer_id={customer}&series_id={series}"
         xml = {"Content-Type": "application/xml"}
-        draft = await person.ask("billing", "POST", where, content=example.read_bytes(), headers=xml)
+        draft = await person.ask(
+            "billing", "POST", where, content=example.read_bytes(), headers=xml
+        )
         invoice = await person.ask("billing", "POST", f"/v1/drafts/{draft['draft_id']}/issue")
         self._tell(
             f"{invoice['number']}: the official French example, posted as UBL, issued as it is"

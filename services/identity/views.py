@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from services.identity.commands.members import hash_secret
 from services.identity.domain.legal import missing_fields
+from services.identity.domain.secrets import hash_secret
 from services.identity.store import companies, profiles, sessions, users
 from services.identity.store.companies import CompanyRow
 from services.identity.store.users import MembershipRow, UserRow

@@ -46,7 +46,9 @@ def sftp_way(drop: filedrop.Filedrop) -> dict[str, Any]:
 
 async def customer(person: Person, *ways: dict[str, Any]) -> str:
     customer_id = str(uuid4())
-    reception = await person.at("delivery").put(f"/v1/receptions/{customer_id}", json={"ways": ways})
+    reception = await person.at("delivery").put(
+        f"/v1/receptions/{customer_id}", json={"ways": ways}
+    )
     assert reception.status_code == 200, reception.text
     created = await person.at("billing").put(f"/v1/customers/{customer_id}", json=BUYER)
     assert created.status_code == 200, created.text
@@ -54,8 +56,8 @@ async def customer(person: Person, *ways: dict[str, Any]) -> str:
 
 
 async def issue(person: Person, customer_id: str, **content: Any) -> dict[str, Any]:
-    body = {"customer_id": customer_id,
-            "content": {"due_date": "2027-01-31", "lines": [LINE], "buyer_reference": "PO 7"} | content}  # fmt: skip
+    written = {"due_date": "2027-01-31", "lines": [LINE], "buyer_reference": "PO 7"} | content
+    body = {"customer_id": customer_id, "content": written}
     draft = await person.at("billing").post("/v1/drafts", json=body)
     assert draft.status_code == 201, draft.text
     issued = await person.at("billing").post(f"/v1/drafts/{draft.json()['draft_id']}/issue")
@@ -72,13 +74,15 @@ async def test_an_invoice_reaches_the_sftp_server_and_its_proof_comes_back(
         invoice = await issue(person, await customer(person, sftp_way(drop)))
 
         async def delivered() -> dict[str, Any] | None:
-            body: dict[str, Any] = (await person.at("billing").get(f"/v1/invoices/{invoice['invoice_id']}")).json()
+            body: dict[str, Any] = (
+                await person.at("billing").get(f"/v1/invoices/{invoice['invoice_id']}")
+            ).json()
             states = [d["state"] for d in body["deliveries"]]
             return body if states == ["delivered"] else None
 
         body = await eventually(delivered)
     original = await person.at("billing").get(f"/v1/invoices/{invoice['invoice_id']}/original")
-    arrived = [p for p in (tmp_path / "drop").rglob("*.xml")]
+    arrived = list((tmp_path / "drop").rglob("*.xml"))
     assert [p.read_bytes() for p in arrived] == [original.content]
     assert body["deliveries"][0]["proof"]["size"] == str(len(original.content))
     assert invoice["number"] == "F-000001"

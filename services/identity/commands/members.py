@@ -1,6 +1,5 @@
 """Users of a company: create, change, remove; profiles."""
 
-import hashlib
 import secrets
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from services.identity.domain.errors import (
     WeakPassword,
 )
 from services.identity.domain.passwords import hash_password, wrong_password
+from services.identity.domain.secrets import hash_secret
 from services.identity.store import companies, profiles, sessions, users
 from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
@@ -213,8 +213,3 @@ async def _check_profile(conn: Connection, company_id: UUID, profile_id: UUID | 
         raise Invalid(
             errors=[{"field": "profile_id", "message": "is not a profile of this company"}]
         )
-
-
-def hash_secret(secret: str) -> bytes:
-    """What is stored of an unguessable secret."""
-    return hashlib.sha256(secret.encode()).digest()

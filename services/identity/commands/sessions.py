@@ -8,9 +8,9 @@ from uuid import UUID
 
 from services.identity import announce
 from services.identity.commands.keys import signing_key
-from services.identity.commands.members import hash_secret
 from services.identity.domain.errors import TooManyAttempts, WrongCredentials
 from services.identity.domain.passwords import verify_password
+from services.identity.domain.secrets import hash_secret
 from services.identity.store import sessions, users
 from shared.access import tokens
 from shared.clock import Clock
