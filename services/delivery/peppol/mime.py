@@ -1,11 +1,11 @@
 """multipart/related, as AS4 uses it: one SOAP part and its attachments, bytes untouched."""
 
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import HeaderParser
 
 from services.delivery.peppol.errors import MIME, As4Refused
 
@@ -71,8 +71,8 @@ def _part(piece: bytes) -> Part:
     head, blank, content = rest.partition(b"\r\n\r\n")
     if line_end.strip() or not blank or len(head) > MOST_HEADERS:
         raise As4Refused(MIME, "a part of the message has no readable headers")
-    headers = HeaderParser().parsestr(head.decode("latin-1"))
-    encoding = str(headers.get("Content-Transfer-Encoding", "binary")).strip().lower()
+    headers = _headers(head)
+    encoding = headers.get("content-transfer-encoding", "binary").lower()
     if encoding == "base64":
         try:
             content = b64decode(content)
@@ -80,5 +80,18 @@ def _part(piece: bytes) -> Part:
             raise As4Refused(MIME, "a part is not the base64 it says it is") from error
     elif encoding not in ("binary", "8bit", "7bit"):
         raise As4Refused(MIME, f"a part has the unsupported encoding {encoding[:40]}")
-    content_id = str(headers.get("Content-ID", "")).strip().removeprefix("<").removesuffix(">")
-    return Part(headers.get_content_type(), content_id, content)
+    content_id = headers.get("content-id", "").removeprefix("<").removesuffix(">")
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Part(media_type, content_id, content)
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    """Header fields by lower-case name, folded lines joined; a field that repeats is refused."""
+    fields: dict[str, str] = {}
+    for line in re.sub(r"\r\n[ \t]+", " ", head.decode("latin-1")).split("\r\n"):
+        name, colon, value = line.partition(":")
+        name = name.strip().lower()
+        if not colon or name in fields:
+            raise As4Refused(MIME, "a part of the message has unreadable or repeated headers")
+        fields[name] = value.strip()
+    return fields
