@@ -33,7 +33,6 @@ async def test_poison_is_dead_lettered_with_its_reason_and_the_partition_goes_on
 ) -> None:
     good = tally.event("good")
     key, value, headers = record(good)
-    without = lambda name: [h for h in headers if h[0] != name]  # noqa: E731
     poison = {
         "not JSON": (key, b"\xff{not json", headers),
         "wrong schema": (key, b'{"profile_id": 7}', headers),
@@ -43,7 +42,7 @@ async def test_poison_is_dead_lettered_with_its_reason_and_the_partition_goes_on
         "another topic's schema": record(
             good, ce_dataschema=b"urn:facteur:schema:invoice.issued:1"
         ),
-        "header missing": (key, value, without("ce_id")),
+        "header missing": (key, value, [h for h in headers if h[0] != "ce_id"]),
         "no headers": (key, value, []),
         "header not UTF-8": record(good, ce_source=b"\xff\xfe"),
         "no value": (key, None, headers),

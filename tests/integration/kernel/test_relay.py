@@ -73,9 +73,10 @@ async def published(tally: Tally) -> list[tuple[str, str, str]]:
 
 async def nothing_pending(tally: Tally) -> bool:
     """Whether every row of the outbox is marked published."""
-    return (
-        await tally.db.pool.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
+    pending: int = await tally.db.pool.fetchval(
+        "SELECT count(*) FROM outbox WHERE published_at IS NULL"
     )
+    return pending == 0
 
 
 @asynccontextmanager
