@@ -14,9 +14,9 @@ from deploy.local.broker import Broker
 from services.billing.app import create_app as billing_app
 from services.billing.settings import BillingSettings
 from services.delivery.app import create_app as delivery_app
-from services.delivery.app import run_worker
 from services.delivery.domain.outcome import ChannelName
 from services.delivery.settings import DeliverySettings
+from services.delivery.workers import run_worker
 from services.identity.app import create_app as identity_app
 from services.identity.settings import IdentitySettings
 from services.portal.app import create_app as portal_app
@@ -34,7 +34,12 @@ SELLER = {
     "legal_form": "SRL",
     "registration_number": "0403170701",
     "vat_number": "BE0403170701",
-    "address": {"line1": "Rue de la Loi 1", "postcode": "1000", "city": "Bruxelles", "country": "BE"},
+    "address": {
+        "line1": "Rue de la Loi 1",
+        "postcode": "1000",
+        "city": "Bruxelles",
+        "country": "BE",
+    },
     "iban": "BE68539007547034",
     "email": "compta@brasserie.example",
     "peppol_id": "0208:0403170701",
@@ -59,7 +64,12 @@ FRENCH_BUYER = {
     "name": "Société Générale des Vis",
     "registration_number": "552081317",
     "vat_number": "FR03552081317",
-    "address": {"line1": "22 avenue de Wagram", "postcode": "75008", "city": "Paris", "country": "FR"},
+    "address": {
+        "line1": "22 avenue de Wagram",
+        "postcode": "75008",
+        "city": "Paris",
+        "country": "FR",
+    },
     "language": "fr",
 }
 LINE = {
@@ -154,7 +164,9 @@ class Platform:
         created = await api.post(f"/v1/companies/{company}/users", json=body)
         assert created.status_code == 201, created.text
         secret = created.json()["invitation"]
-        accepted = await api.post("/v1/invitations/accept", json={"secret": secret, "password": PASSWORD})
+        accepted = await api.post(
+            "/v1/invitations/accept", json={"secret": secret, "password": PASSWORD}
+        )
         assert accepted.status_code == 204, accepted.text
         return email
 

@@ -51,9 +51,9 @@ def run_service(arguments: argparse.Namespace) -> int:
 
 def run_worker(names: str) -> int:
     """A delivery worker until SIGTERM; what is under way is finished."""
-    from services.delivery.app import run_worker as work
     from services.delivery.channels.registry import CHANNELS
     from services.delivery.settings import DeliverySettings
+    from services.delivery.workers import run_worker as work
     from shared import telemetry
 
     wanted = [name.strip() for name in names.split(",") if name.strip()]

@@ -1,0 +1,34 @@
+"""Wiring of a delivery worker: no HTTP, no broker, and only its own channels' libraries."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from services.delivery.channels.registry import build
+from services.delivery.commands.attempts import Attempts
+from services.delivery.domain.outcome import ChannelName
+from services.delivery.domain.schedule import load_schedule
+from services.delivery.settings import DeliverySettings
+from services.delivery.worker import Worker
+from shared.clock import system_clock
+from shared.database import connect_when_there
+from shared.secretbox import load_box
+
+
+async def run_worker(settings: DeliverySettings, channels: list[ChannelName]) -> None:
+    """A worker of these channels, until cancelled; waits for the database as long as it takes."""
+    url = settings.database_url.get_secret_value()
+    db = await connect_when_there(url, min_size=1, max_size=max(4, settings.in_flight // 2))
+    lease = timedelta(seconds=settings.lease_seconds)
+    attempts = Attempts(
+        db,
+        load_box(settings.master_key_file),
+        load_schedule(Path(settings.retries_file)),
+        system_clock,
+        lease,
+    )
+    built = {name: build(name, settings) for name in channels}
+    worker = Worker(db, url, built, attempts, system_clock, settings.in_flight, lease)
+    try:
+        await worker.run()
+    finally:
+        await db.close()
