@@ -76,3 +76,15 @@ async def republish(conn: Connection, topic: str | None = None) -> int:
         topic,
     )
     return int(done.split()[-1])
+
+
+async def prune(conn: Connection, days: int) -> int:
+    """Remove published rows older than `days`, but for the newest of each aggregate and topic: from
+    those a new listener still learns the present state. Returns how many."""
+    done = await conn.execute(
+        "DELETE FROM outbox o WHERE o.published_at < now() - make_interval(days => $1) "
+        "AND EXISTS (SELECT FROM outbox n WHERE n.topic = o.topic AND n.key = o.key "
+        "            AND n.position > o.position)",
+        days,
+    )
+    return int(done.split()[-1])

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from shared import http, telemetry
+from shared import http, inbox, outbox, telemetry
 from shared.access.guard import Guard
 from shared.bus import Bus
 from shared.contracts.registry import published_by
@@ -98,7 +98,7 @@ class Service:
             runner = BatchRunner(self.consumers, self.database, self._dead_letters, self._applied)
             self.bus.subscribe(runner)
             await self.bus.start()
-        for loop in self.background:
+        for loop in (*self.background, keep_house):
             self._spawn(self._guarded(loop), getattr(loop, "__name__", "background"))
         self.stage = "ready"
         log.info("%s is ready", self.name)
@@ -178,6 +178,15 @@ class Service:
         except UNAVAILABLE:
             found.append("the database doesn't answer")
         return found
+
+
+async def keep_house(service: Service) -> None:
+    """Once an hour, forget what the settings let go."""
+    while True:
+        async with service.database.system_transaction() as conn:
+            await inbox.prune(conn, service.settings.inbox_days)
+            await outbox.prune(conn, service.settings.outbox_days)
+        await asyncio.sleep(3600)
 
 
 def _report(task: asyncio.Task[None]) -> None:

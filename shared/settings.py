@@ -41,4 +41,8 @@ class ServiceSettings(BaseSettings):
     pool_max: int = 10
     master_key_file: Path | None = None
     """32 random bytes, base64: encrypts secrets at rest (AES-256-GCM)."""
+    inbox_days: int = 30
+    """How long the inbox remembers; effects are idempotent without it."""
+    outbox_days: int = 400
+    """How long published events stay, so that topics can be filled again."""
     max_body_bytes: int = Field(default=11 * 1024 * 1024)

