@@ -75,7 +75,15 @@ class Service:
 
     async def start(self) -> None:
         """Begin in the background; returns at once."""
-        self._spawn(self._boot(), "boot")
+        self._spawn(self._boot_or_say_why(), "boot")
+
+    async def _boot_or_say_why(self) -> None:
+        """What can't mend itself (a missing rule set, a changed migration) is said where operators look."""
+        try:
+            await self._boot()
+        except Exception as error:
+            self.stage = f"could not start: {type(error).__name__}: {error}"
+            raise
 
     async def _boot(self) -> None:
         runtime = self.settings.database_url.get_secret_value()
