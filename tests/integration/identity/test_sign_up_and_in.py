@@ -23,7 +23,12 @@ FIRM = {
         "legal_form": "SARL",
         "registration_number": "732829320",
         "vat_number": "FR44732829320",
-        "address": {"line1": "1 rue de la Paix", "postcode": "75002", "city": "Paris", "country": "FR"},
+        "address": {
+            "line1": "1 rue de la Paix",
+            "postcode": "75002",
+            "city": "Paris",
+            "country": "FR",
+        },
     },
 }
 
