@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from packaging.markers import Marker
+
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 
 PERMISSIVE = {
@@ -62,8 +64,11 @@ REVIEWED = {
 
 
 def locked(lock: Path = LOCK) -> list[str]:
-    """The names in requirements.lock."""
-    return re.findall(r"^([A-Za-z0-9._-]+)==", lock.read_text(), re.MULTILINE)
+    """The names in requirements.lock that this Python on this system installs."""
+    lines = re.findall(
+        r"^([A-Za-z0-9._-]+)==[^ ]+ *(?:; *([^\\\n]+))?", lock.read_text(), re.MULTILINE
+    )
+    return [name for name, marker in lines if not marker or Marker(marker.strip()).evaluate()]
 
 
 def problem(name: str) -> str | None:
