@@ -28,7 +28,6 @@ from services.delivery.peppol.errors import (
     DECOMPRESSION,
     DECRYPTION,
     DELIVERY,
-    FEATURE,
     HEADER,
     INCONSISTENT,
     MIME,
@@ -39,11 +38,11 @@ from services.delivery.peppol.errors import (
 )
 from services.delivery.peppol.participant import ParticipantIdentifier
 from services.delivery.peppol.trust import Trust, Untrusted, fingerprint, name_of, utc_now
+from services.delivery.peppol.user_message import UserMessage
 from services.delivery.peppol.xml import Element, UnsafeXml, canonical, only, parse, text
 
 MOST_DOCUMENT: Final = 20 * 1024 * 1024
 MOST_MESSAGE: Final = 24 * 1024 * 1024
-GZIP: Final = "application/gzip"
 OAEP: Final = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 SESSION_KEY_BYTES: Final = 16
 
@@ -117,7 +116,7 @@ class Receiver:
         if opened.security is None:
             raise As4Refused(POLICY, "the message is not signed")
         verified = opened.authenticate()
-        message = _UserMessage.read(opened.messaging)
+        message = UserMessage.read(opened.messaging)
         self._check_parties(message, verified.certificate)
         part = _one_attachment(message, attachments, verified)
         plain, media_type = self._decrypt(opened.security, part)
@@ -140,7 +139,7 @@ class Receiver:
             receipt=receipt,
         )
 
-    def _check_parties(self, message: "_UserMessage", signer: x509.Certificate) -> None:
+    def _check_parties(self, message: UserMessage, signer: x509.Certificate) -> None:
         try:
             self.trust.check(signer)
         except Untrusted as error:
@@ -179,7 +178,7 @@ class Receiver:
             raise As4Refused(DECRYPTION, "the message can't be decrypted") from error
         return plain, data.get("MimeType", "")
 
-    def _check_envelope(self, message: "_UserMessage", envelope: sbdh.Envelope) -> None:
+    def _check_envelope(self, message: UserMessage, envelope: sbdh.Envelope) -> None:
         said = (str(envelope.sender), str(envelope.receiver))
         if said != (message.original_sender, message.final_recipient):
             raise As4Refused(
@@ -193,47 +192,6 @@ class Receiver:
             raise As4Refused(OTHER, NOT_SERVICED)
 
 
-@dataclass(frozen=True)
-class _UserMessage:
-    message_id: str
-    conversation_id: str
-    sent_by: str
-    sent_to: str
-    service: tuple[str, str]
-    action: str
-    original_sender: str
-    final_recipient: str
-    href: str
-    compressed: bool
-
-    @classmethod
-    def read(cls, messaging: Element) -> "_UserMessage":
-        message = _eb(messaging, "UserMessage")
-        collaboration = _eb(message, "CollaborationInfo")
-        service = _eb(collaboration, "Service")
-        part = _eb(_eb(message, "PayloadInfo"), "PartInfo")
-        properties = _properties(_eb(message, "MessageProperties"))
-        part_properties = _properties(_eb(part, "PartProperties"))
-        compression = part_properties.get("CompressionType", "")
-        if compression not in ("", GZIP):
-            raise As4Refused(FEATURE, f"the compression {compression[:60]} is not supported")
-        found = cls(
-            message_id=_eb_text(_eb(message, "MessageInfo"), "MessageId"),
-            conversation_id=_eb_text(collaboration, "ConversationId"),
-            sent_by=_party(message, "From"),
-            sent_to=_party(message, "To"),
-            service=(service.get("type", ""), _eb_text(collaboration, "Service")),
-            action=_eb_text(collaboration, "Action"),
-            original_sender=properties.get("originalSender", ""),
-            final_recipient=properties.get("finalRecipient", ""),
-            href=part.get("href", ""),
-            compressed=bool(compression),
-        )
-        if len(found.message_id) > 255:
-            raise As4Refused(INCONSISTENT, "the MessageId has more than 255 characters")
-        return found
-
-
 def _check_size(body: bytes) -> None:
     if len(body) > MOST_MESSAGE:
         raise As4Refused(MIME, f"the message is larger than {MOST_MESSAGE} bytes")
@@ -245,33 +203,8 @@ def _aes_128(key: bytes) -> bytes:
     return key
 
 
-def _eb(parent: Element, name: str) -> Element:
-    return only(parent, f"{{{n.EB}}}{name}")
-
-
-def _eb_text(parent: Element, name: str) -> str:
-    return text(parent, f"{{{n.EB}}}{name}")
-
-
-def _party(message: Element, role: str) -> str:
-    party = _eb(_eb(message, "PartyInfo"), role)
-    if _eb(party, "PartyId").get("type") != n.AP_PARTY_TYPE:
-        raise As4Refused(INCONSISTENT, f"PartyInfo/{role}/PartyId is not of type {n.AP_PARTY_TYPE}")
-    return _eb_text(party, "PartyId")
-
-
-def _properties(parent: Element) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for element in parent.findall(f"{{{n.EB}}}Property"):
-        name = element.get("name", "")
-        if name in found or len(element):
-            raise As4Refused(INCONSISTENT, f"the property {name[:60]} occurs twice or is no text")
-        found[name] = (element.text or "").strip()
-    return found
-
-
 def _one_attachment(
-    message: _UserMessage, attachments: list[mime.Part], verified: Verified
+    message: UserMessage, attachments: list[mime.Part], verified: Verified
 ) -> mime.Part:
     """Peppol has exactly one payload; it is the one named, and the one signed."""
     if len(attachments) != 1 or f"cid:{attachments[0].content_id}" != message.href:
