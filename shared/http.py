@@ -13,7 +13,7 @@ from opentelemetry.trace import Status, StatusCode
 from starlette.exceptions import HTTPException
 
 from shared.access.guard import Guard, Principal
-from shared.database import UNAVAILABLE
+from shared.database import TRANSIENT, UNAVAILABLE
 from shared.problems import Invalid, NotReady, Problem, TooLarge, Unauthenticated
 from shared.telemetry import continued, current_trace_id
 
@@ -67,7 +67,7 @@ def install(app: FastAPI) -> None:
         log.warning("database away during a request: %s", type(error).__name__)
         return problem_response(NotReady())
 
-    for kind in UNAVAILABLE:
+    for kind in (*UNAVAILABLE, *TRANSIENT):
         app.add_exception_handler(kind, away)
 
     @app.exception_handler(Exception)

@@ -20,7 +20,7 @@ from shared.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=20)
 POLL_SECONDS = 0.5
 WAITS = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1))
 

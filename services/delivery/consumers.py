@@ -47,5 +47,6 @@ async def schedule_deliveries(conn: Connection, event: InvoiceIssued, envelope: 
 @consumers.on(InvoiceRendered, lane="readable")
 async def attach_readable(conn: Connection, event: InvoiceRendered, envelope: Envelope) -> None:  # noqa: ARG001
     """Keep the PDF; what waited for it is due now."""
+    await plans.hold_readables(conn, alone=True)
     await plans.add_document(conn, event.invoice_id, event.company_id, "readable", event.readable)
     await deliveries.release_waiting(conn, event.invoice_id, system_clock())

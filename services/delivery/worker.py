@@ -7,6 +7,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -38,7 +39,7 @@ class Worker:
     grace: float = 20.0
     delivered: int = 0
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _running: dict[UUID, "asyncio.Task[None]"] = field(default_factory=dict)
+    _running: dict[tuple[UUID, int], "asyncio.Task[None]"] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work for ever."""
@@ -70,9 +71,10 @@ class Worker:
             await asyncio.sleep(0.5)
             return 0
         for delivery in leased:
+            held = (delivery.delivery_id, delivery.fence)
             task = asyncio.create_task(self._one(delivery))
-            self._running[delivery.delivery_id] = task
-            task.add_done_callback(lambda _, i=delivery.delivery_id: self._done(i))  # type: ignore[misc]
+            self._running[held] = task
+            task.add_done_callback(partial(self._done, held))
         return len(leased)
 
     async def _one(self, leased: Leased) -> None:
@@ -86,8 +88,8 @@ class Worker:
         except Exception:
             log.exception("delivery %s is taken up again when its lease ends", leased.delivery_id)
 
-    def _done(self, delivery_id: UUID) -> None:
-        self._running.pop(delivery_id, None)
+    def _done(self, held: tuple[UUID, int], _: "asyncio.Task[None]") -> None:
+        self._running.pop(held, None)
         self._woken.set()
 
     async def _rest(self) -> None:

@@ -48,7 +48,7 @@ from shared.einvoice.xml import XmlRefused
 from shared.events import MAX_DOCUMENT_BYTES
 from shared.failpoints import failpoint
 from shared.ids import new_id
-from shared.problems import NotFound
+from shared.problems import Conflict, NotFound
 from shared.telemetry import current_trace_id, tracer
 
 
@@ -113,14 +113,20 @@ async def _series(conn: Connection, company_id: UUID, draft: DraftRow) -> Series
     prefix = "NC-" if draft.kind == "credit_note" else "F-"
     await series.add(conn, SeriesRow(new_id(), company_id, draft.kind, prefix, 6, 0, None, 1))
     made = await series.default(conn, company_id, draft.kind)
-    assert made is not None  # noqa: S101 — ours, or the one that another request just made
+    if made is None:
+        raise Conflict(f"The prefix {prefix} is another kind's: make a series for this one first.")
     return made
 
 
 def structured_reference(draft_id: UUID, seller: dict[str, Any]) -> str:
-    """What the payer repeats: in Belgium a structured communication, elsewhere nothing yet."""
+    """What the payer repeats: in Belgium a structured communication, elsewhere an ISO 11649 reference."""
     if seller["address"]["country"] != "BE":
-        return f"RF{draft_id.hex[-12:].upper()}"
+        from stdnum import iso11649
+        from stdnum.iso7064 import mod_97_10
+
+        body = draft_id.hex[-20:].upper()
+        reference = f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
+        return str(iso11649.validate(reference))
     from services.billing.documents.structured_communication import format_communication
 
     return format_communication(draft_id.int % 10_000_000_000)

@@ -1,8 +1,9 @@
 """One attempt, from lease to result. Its three commits are what makes a kill harmless:
 leased (nothing sent), sending (outcome unknown from here), settled (with the peer's words)."""
 
+import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -22,7 +23,7 @@ from services.delivery.domain.schedule import Schedule
 from services.delivery.store import work
 from services.delivery.store.work import AttemptRow, Leased
 from shared.clock import Clock
-from shared.database import Connection, Database
+from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
 from shared.failpoints import failpoint
 from shared.secretbox import SecretBox
 from shared.telemetry import delivery_span
@@ -52,32 +53,46 @@ class Attempts:
 
     async def _send(self, channel: Channel, leased: Leased, job: Job) -> Outcome | None:
         started = self.clock()
+        outcome: Outcome
         try:
             prepared = leased.prepared or await channel.prepare(job)
-        except Refused as refused:
-            outcome: Outcome = Failed(refused.words, refused.code, retryable=refused.retryable)
+        except Exception as error:  # noqa: BLE001 — nothing was sent: it counts as a failed attempt
             if not await self._begin(leased, None):
                 return None
-            return await self._finish(leased, job, "send", outcome, started)
+            return await self._finish(leased, job, "send", _unprepared(error, job), started)
         failpoint("deliver.prepared")
         if not await self._begin(leased, prepared):
             return None
         failpoint("deliver.before_send")
-        outcome = await _attempt(channel.send, _with(job, prepared))
+        outcome = _storable(await _attempt(channel.send, replace(job, prepared=prepared)))
         failpoint("deliver.after_send")
         return await self._finish(leased, job, "send", outcome, started)
 
     async def _settle(self, channel: Channel, leased: Leased, job: Job) -> Outcome:
         started = self.clock()
         failpoint("deliver.before_settle")
-        outcome = await _attempt(channel.settle, job)
+        outcome = _storable(await _attempt(channel.settle, job))
         return await self._finish(leased, job, "settle", outcome, started)
 
     async def _begin(self, leased: Leased, prepared: bytes | None) -> bool:
-        async with self.db.system_transaction() as conn:
-            return await work.begin(
-                conn, leased.delivery_id, leased.fence, prepared, self.clock() + self.lease
-            )
+        """Nothing was sent yet: where the database is away this gives up, or asks again where the
+        answer alone was lost."""
+        for again in (True, False):
+            try:
+                async with self.db.system_transaction() as conn:
+                    return await work.begin(
+                        conn,
+                        leased.delivery_id,
+                        leased.fence,
+                        leased.attempt + 1,
+                        prepared,
+                        self.clock() + self.lease,
+                    )
+            except UNAVAILABLE:
+                if not again:
+                    raise
+                await asyncio.sleep(0.2)
+        return False
 
     async def _finish(
         self,
@@ -87,7 +102,26 @@ class Attempts:
         outcome: Outcome,
         started: datetime,
     ) -> Outcome:
-        ended = self.clock()
+        """Write down what the peer said. It was said once: an absent database is waited for."""
+        ended, delay = self.clock(), 0.1
+        while True:
+            try:
+                return await self._write_down(leased, job, kind, outcome, started, ended)
+            except (*UNAVAILABLE, *TRANSIENT) as error:
+                log.warning("the result of delivery %s waits for the database: %s",
+                            leased.delivery_id, type(error).__name__)  # fmt: skip
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 2.0)
+
+    async def _write_down(
+        self,
+        leased: Leased,
+        job: Job,
+        kind: Literal["send", "settle"],
+        outcome: Outcome,
+        started: datetime,
+        ended: datetime,
+    ) -> Outcome:
         attempt = job.attempt
         async with self.db.system_transaction() as conn:
             step = await work.next_step(conn, leased.delivery_id, attempt)
@@ -193,6 +227,13 @@ class Attempts:
         return {"password": self.box.open(leased.secrets, leased.secrets_row).decode()}
 
 
+def _unprepared(error: Exception, job: Job) -> Failed:
+    if isinstance(error, Refused):
+        return Failed(error.words, error.code, retryable=error.retryable)
+    log.error("delivery %s can't be prepared", job.delivery_id, exc_info=error)
+    return Failed(f"internal error: {type(error).__name__}", "internal")
+
+
 async def _attempt(step, job: Job) -> Outcome:  # type: ignore[no-untyped-def]
     """A channel never raises for what a peer does; a mistake of ours must not repeat a document."""
     try:
@@ -203,8 +244,13 @@ async def _attempt(step, job: Job) -> Outcome:  # type: ignore[no-untyped-def]
     return found
 
 
-def _with(job: Job, prepared: bytes | None) -> Job:
-    return Job(**{**job.__dict__, "prepared": prepared})
+def _storable(outcome: Outcome) -> Outcome:
+    """PostgreSQL takes no NUL in a text, and a peer may say anything."""
+    words = outcome.words.replace("\0", "\ufffd")
+    if isinstance(outcome, Delivered):
+        proof = {name: value.replace("\0", "\ufffd") for name, value in outcome.proof.items()}
+        return replace(outcome, words=words, proof=proof)
+    return replace(outcome, words=words)
 
 
 def _attachment(document: dict[str, object]) -> Attachment:

@@ -18,6 +18,7 @@ NEEDS_READABLE = frozenset({"email"})
 
 async def plan_invoice(conn: Connection, plan: PlanRow, now: datetime) -> None:
     """Plan an invoice that was just issued; without reception settings it waits in plain sight."""
+    await plans.hold_reception(conn, plan.customer_id)
     ways = await receptions.ways(conn, plan.company_id, plan.customer_id)
     state = "planned" if ways else "waiting"
     fresh = await plans.add(conn, PlanRow(**{**plan.__dict__, "state": state}))
@@ -45,9 +46,7 @@ async def schedule(
     actor: Actor = announce.SYSTEM,
 ) -> DeliveryRow:
     """One delivery over one way; its settings are copied, so later changes don't touch it."""
-    waits = way.channel in NEEDS_READABLE and not await plans.has_document(
-        conn, plan.invoice_id, "readable"
-    )
+    waits = way.channel in NEEDS_READABLE and not await _has_readable(conn, plan.invoice_id)
     row = DeliveryRow(
         delivery_id=new_id(),
         invoice_id=plan.invoice_id,
@@ -70,3 +69,8 @@ async def schedule(
     await deliveries.add(conn, row)
     await announce.scheduled(conn, row, str(plan.facts["number"]), actor)
     return row
+
+
+async def _has_readable(conn: Connection, invoice_id: UUID) -> bool:
+    await plans.hold_readables(conn)
+    return await plans.has_document(conn, invoice_id, "readable")

@@ -16,8 +16,15 @@ from shared import outbox
 from shared.clock import Clock
 from shared.contracts.billing import Document
 from shared.contracts.delivery import DocumentReceived
-from shared.database import UNAVAILABLE, Connection, Database
-from shared.einvoice.rules import Validator, applicable_sets, refused
+from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
+from shared.einvoice.rules import (
+    RuleSetMissing,
+    Validator,
+    ValidatorBroken,
+    ValidatorBusy,
+    applicable_sets,
+    refused,
+)
 from shared.einvoice.syntax import ubl
 from shared.einvoice.xml import XmlRefused
 from shared.events import Actor
@@ -66,7 +73,7 @@ class Reception:
             return Answer(opened.signal, opened.content_type)
         try:
             return await self._store(opened)
-        except UNAVAILABLE as error:
+        except (*UNAVAILABLE, *TRANSIENT, ValidatorBusy, ValidatorBroken, RuleSetMissing) as error:
             log.warning("AS4 message %s not stored: %s", opened.message_id, type(error).__name__)
             signal = self.receiver.not_stored(opened.message_id)
             return Answer(signal.signal, signal.content_type)

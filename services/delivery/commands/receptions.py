@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.delivery.channels.registry import route_model
 from services.delivery.commands.plan import plan_waiting
-from services.delivery.store import receptions
+from services.delivery.store import plans, receptions
 from services.delivery.store.receptions import WayRow
 from shared import outbox
 from shared.access.guard import Principal
@@ -56,6 +56,7 @@ async def set_reception(
     if not body.ways:
         raise NoWay(errors=[{"field": "ways", "message": NoWay.__doc__}])
     async with db.transaction(caller.company_id) as conn:
+        await plans.hold_reception(conn, customer_id, alone=True)
         version = await receptions.version(conn, caller.company_id, customer_id)
         known = await receptions.ways(conn, caller.company_id, customer_id)
         rows = [

@@ -20,6 +20,8 @@ async def resend(
     """A new delivery in the place of one that is over; what is still under way can't be resent."""
     async with db.transaction(company_id) as conn:
         old = await _over(conn, company_id, delivery_id)
+        if await deliveries.being_resent(conn, company_id, delivery_id):
+            raise Conflict("This delivery is being resent already; wait for what becomes of that.")
         plan = await plans.get(conn, company_id, old.invoice_id)
         if plan is None or old.secrets_row is None:
             raise NotFound

@@ -113,6 +113,18 @@ async def counts(conn: Connection) -> dict[tuple[str, str], int]:
     return {(r["channel"], r["state"]): r["n"] for r in records}
 
 
+async def being_resent(conn: Connection, company_id: UUID, delivery_id: UUID) -> bool:
+    """Whether a resend of this delivery is still under way."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM delivery d JOIN delivery old USING (invoice_id) "
+        "WHERE old.company_id = $1 AND old.delivery_id = $2 AND d.resend_of = old.delivery_id "
+        "AND d.state NOT IN ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled'))",
+        company_id,
+        delivery_id,
+    )
+    return found
+
+
 async def cancel(conn: Connection, company_id: UUID, delivery_id: UUID) -> bool:
     """Only what isn't on its way or over."""
     done = await conn.execute(

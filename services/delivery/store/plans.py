@@ -8,6 +8,9 @@ from uuid import UUID
 from shared.contracts.billing import Document
 from shared.database import Connection
 
+RECEPTIONS, READABLES = 7_240_117, 7_240_118
+"""First keys of advisory locks."""
+
 
 @dataclass(frozen=True)
 class PlanRow:
@@ -74,6 +77,23 @@ async def add_document(
         document.sha256,
         document.content,
     )
+
+
+async def hold_reception(conn: Connection, customer_id: UUID, *, alone: bool = False) -> None:
+    """Until the transaction ends, nobody changes the customer's settings while plans read them:
+    else a plan could wait for settings that were committed just before it. `alone`: to change them."""
+    lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    await conn.execute(
+        f"SELECT {lock}({RECEPTIONS}, hashtext($1))",
+        str(customer_id),
+    )
+
+
+async def hold_readables(conn: Connection, *, alone: bool = False) -> None:
+    """Until the transaction ends, no PDF arrives while deliveries are planned to wait for it; `alone`:
+    to take in a PDF. One lock for all, so that batches can't take several in different orders."""
+    lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    await conn.execute(f"SELECT {lock}({READABLES}, 0)")
 
 
 async def has_document(conn: Connection, invoice_id: UUID, role: str) -> bool:

@@ -84,26 +84,37 @@ async def reclaim(conn: Connection, channels: list[str], now: datetime) -> int:
 
 
 async def begin(
-    conn: Connection, delivery_id: UUID, fence: int, prepared: bytes | None, until: datetime
+    conn: Connection,
+    delivery_id: UUID,
+    fence: int,
+    attempt: int,
+    prepared: bytes | None,
+    until: datetime,
 ) -> bool:
-    """Commit that sending begins, with the exact bytes; False when another worker has it by now."""
+    """Commit that sending begins, with the exact bytes; False when another worker has it by now.
+
+    May be repeated when its commit wasn't confirmed: only the holder of the fence begins.
+    """
     done = await conn.execute(
-        "UPDATE delivery SET state = 'sending', attempt = attempt + 1, prepared = coalesce(prepared, $3), "
-        "  lease_until = $4 WHERE delivery_id = $1 AND fence = $2 AND state = 'leased'",
+        "UPDATE delivery SET state = 'sending', attempt = $3, prepared = coalesce(prepared, $4), "
+        "  lease_until = $5 WHERE delivery_id = $1 AND fence = $2 AND state IN ('leased', 'sending')",
         delivery_id,
         fence,
+        attempt,
         prepared,
         until,
     )
     return done == "UPDATE 1"
 
 
-async def extend(conn: Connection, delivery_ids: list[UUID], until: datetime) -> None:
-    """Keep the leases of what is still under way."""
+async def extend(conn: Connection, held: list[tuple[UUID, int]], until: datetime) -> None:
+    """Keep the leases of what is still under way: delivery and fence, so never another worker's."""
     await conn.execute(
-        "UPDATE delivery SET lease_until = $2 WHERE delivery_id = ANY($1) "
-        "AND state IN ('leased', 'sending', 'settling')",
-        delivery_ids,
+        "UPDATE delivery d SET lease_until = $3 FROM unnest($1::uuid[], $2::bigint[]) AS held(id, fence) "
+        "WHERE d.delivery_id = held.id AND d.fence = held.fence "
+        "AND d.state IN ('leased', 'sending', 'settling')",
+        [delivery_id for delivery_id, _ in held],
+        [fence for _, fence in held],
         until,
     )
 
