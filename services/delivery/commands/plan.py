@@ -20,9 +20,6 @@ async def plan_invoice(conn: Connection, plan: PlanRow, now: datetime) -> None:
     """Plan an invoice that was just issued; without reception settings it waits in plain sight."""
     await plans.hold_reception(conn, plan.customer_id)
     ways = await receptions.ways(conn, plan.company_id, plan.customer_id)
-    if not ways:
-        await plans.hold(conn, plan.customer_id)
-        ways = await receptions.ways(conn, plan.company_id, plan.customer_id)
     state = "planned" if ways else "waiting"
     fresh = await plans.add(conn, PlanRow(**{**plan.__dict__, "state": state}))
     if fresh:
@@ -49,7 +46,7 @@ async def schedule(
     actor: Actor = announce.SYSTEM,
 ) -> DeliveryRow:
     """One delivery over one way; its settings are copied, so later changes don't touch it."""
-    waits = way.channel in NEEDS_READABLE and not await _is_readable(conn, plan.invoice_id)
+    waits = way.channel in NEEDS_READABLE and not await _has_readable(conn, plan.invoice_id)
     row = DeliveryRow(
         delivery_id=new_id(),
         invoice_id=plan.invoice_id,
@@ -76,9 +73,4 @@ async def schedule(
 
 async def _has_readable(conn: Connection, invoice_id: UUID) -> bool:
     await plans.hold_readables(conn)
-    return await plans.has_document(conn, invoice_id, "readable")
-
-
-async def _is_readable(conn: Connection, invoice_id: UUID) -> bool:
-    await plans.hold(conn, invoice_id)
     return await plans.has_document(conn, invoice_id, "readable")

@@ -24,12 +24,6 @@ class PlanRow:
     planned_at: datetime
 
 
-async def hold(conn: Connection, subject: UUID) -> None:
-    """Until the transaction ends, nobody else decides about this customer or invoice: a plan that
-    waits and what it waits for may arrive at the same moment."""
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", str(subject))
-
-
 async def add(conn: Connection, row: PlanRow) -> bool:
     """False when this invoice was planned before."""
     done = await conn.execute(
