@@ -5,7 +5,13 @@ from datetime import date
 from uuid import UUID
 
 from services.billing.domain.drafting import DraftContent
-from services.billing.domain.errors import AlreadyIssued, DraftChanged, NotAnInvoice, NotTheSeller
+from services.billing.domain.errors import (
+    AlreadyIssued,
+    DocumentTooLarge,
+    DraftChanged,
+    NotAnInvoice,
+    NotTheSeller,
+)
 from services.billing.store import companies, customers, drafts
 from services.billing.store.drafts import DraftRow
 from shared.access.guard import Principal
@@ -13,6 +19,7 @@ from shared.clock import Clock
 from shared.database import Connection, Database
 from shared.einvoice.syntax.ubl import Inspection, UblError, inspect
 from shared.einvoice.xml import XmlRefused
+from shared.events import MAX_DOCUMENT_BYTES
 from shared.problems import Conflict, Invalid, NotFound
 
 
@@ -51,6 +58,8 @@ async def post_ubl(
 
     It keeps its own BT-2 unless `date_of_issue` asks for the day on which it is issued.
     """
+    if len(xml) > MAX_DOCUMENT_BYTES:
+        raise DocumentTooLarge(size=len(xml), limit=MAX_DOCUMENT_BYTES)
     try:
         face = inspect(xml)
     except (UblError, XmlRefused) as error:
@@ -81,6 +90,10 @@ async def change_draft(
             raise NotFound
         if row.invoice_id is not None:
             raise AlreadyIssued(invoice_id=str(row.invoice_id))
+        if row.posted_ubl is not None:
+            raise Conflict(
+                "A posted document is kept as it is; remove this draft and post another."
+            )
         if row.version != version:
             raise DraftChanged(version=row.version)
         stored = content.model_dump(mode="json", exclude_none=True)

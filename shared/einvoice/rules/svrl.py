@@ -43,8 +43,9 @@ def official_text(entry: etree._Element) -> str:
 
 
 def business_term(rule: str, message: str) -> str | None:
-    """The first BT or BG in the rule's id or, else, in its text."""
-    found = _TERM.search(rule.replace("_", " ")) or _TERM.search(message)
+    """The first BT or BG in the rule's id or, else, in its text or in our words for it."""
+    texts = (rule.replace("_", " "), message, explain(rule).en)
+    found = next((match for text in texts if (match := _TERM.search(text))), None)
     return found.group() if found else None
 
 
