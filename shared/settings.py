@@ -1,16 +1,23 @@
 """Settings that every service has. No secret has a default; a missing one stops the start by name."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_secrets = os.environ.get("FACTEUR_SECRETS_DIR")
+SECRETS_DIR = _secrets if _secrets and Path(_secrets).is_dir() else None
+"""A folder of files named like settings (`billing_database_url`), for secrets; the environment wins."""
+
 
 class KafkaSettings(BaseSettings):
     """How to reach the broker; `FACTEUR_KAFKA_*`, the same for every service."""
 
-    model_config = SettingsConfigDict(env_prefix="FACTEUR_KAFKA_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="FACTEUR_KAFKA_", extra="ignore", secrets_dir=SECRETS_DIR
+    )
 
     bootstrap: str = "127.0.0.1:9092"
     idempotent: bool = True
@@ -29,7 +36,7 @@ class KafkaSettings(BaseSettings):
 class ServiceSettings(BaseSettings):
     """Subclassed with `env_prefix` by each service."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", secrets_dir=SECRETS_DIR)
 
     host: str = "127.0.0.1"
     port: int = 8000

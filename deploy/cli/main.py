@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run; returns the exit status."""
-    from deploy.cli import demo, operate, run
+    from deploy.cli import demo, health, operate, run
 
     parser = argparse.ArgumentParser(
         prog="facteur", description="E-invoicing for French and Belgian companies."
@@ -16,6 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_commands(commands)
     demo.add_commands(commands)
     operate.add_commands(commands)
+    health.add_commands(commands)
     arguments = parser.parse_args(argv)
     try:
         status: int = arguments.run(arguments)

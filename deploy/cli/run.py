@@ -6,6 +6,8 @@ import importlib
 import signal
 from typing import Any
 
+from deploy.cli import health
+
 SERVICES = ("identity", "billing", "delivery", "portal")
 
 
@@ -36,6 +38,7 @@ def run_service(arguments: argparse.Namespace) -> int:
     module = importlib.import_module(f"services.{arguments.service}.app")
     app = module.create_app()
     settings = app.state.service.settings
+    health.serves_at(settings.host, settings.port)
     uvicorn.run(
         app,
         host=settings.host,
@@ -63,10 +66,14 @@ def run_worker(names: str) -> int:
     telemetry.set_up(f"delivery-{'-'.join(wanted)}")
 
     async def until_told() -> None:
+        signing = asyncio.create_task(health.keep_signing())
         task = asyncio.create_task(work(DeliverySettings(), [c for c in CHANNELS if c in wanted]))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        await asyncio.gather(task, return_exceptions=False)
+        try:
+            await task
+        finally:
+            signing.cancel()
 
     try:
         asyncio.run(until_told())

@@ -76,7 +76,9 @@ class _QuietServer(uvicorn.Server):
 
 def listener(port: int) -> socket.socket:
     """A loopback socket on `port`, or on any free one for 0."""
-    opened = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves Nagle on: 40 ms an answer
+    opened = socket.socket(
+        proto=socket.IPPROTO_TCP
+    )  # else asyncio leaves Nagle on: 40 ms an answer
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     opened.bind(("127.0.0.1", port))
     opened.listen(128)
