@@ -91,7 +91,8 @@ def _uv() -> str:
 
 
 def _packages() -> str:
-    return _uv_install("--no-deps", "--require-hashes", "-r", str(LOCK))
+    # compiled now: otherwise every program of the stack compiles what it imports, at every start
+    return _uv_install("--no-deps", "--require-hashes", "--compile-bytecode", "-r", str(LOCK))
 
 
 def _facteur() -> str:

@@ -1,6 +1,7 @@
 """Looking into the broker: topics, dead letters, replay."""
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
 
 from shared.records import HANDLER, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
@@ -32,7 +33,12 @@ async def replay(topic: str, group: str, offset: int) -> None:
     try:
         partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
         consumer.assign(partitions)
-        await consumer.commit({p: OffsetAndMetadata(offset, "") for p in partitions})
+        try:
+            await consumer.commit({p: OffsetAndMetadata(offset, "") for p in partitions})
+        except CommitFailedError as error:
+            raise LookupError(
+                f"{group} has running members: stop them (all processes of that service) first"
+            ) from error
         print(f"{group} reads {topic} from offset {offset} on at its next start")
     finally:
         await consumer.stop()

@@ -1,13 +1,16 @@
 """Operating what runs: topics, dead letters, outbox, deliveries, subscriptions, keys, rules.
 
-Each command takes its settings from the same environment as the service it works on; with
-`--stack DIR` (or in a folder where the embedded stack has run) from that stack.
+Each command takes its settings from the same environment as the service it works on, or from an
+embedded stack (settings_from.py).
 """
 
 import argparse
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from deploy.cli.settings_from import add_stack, use_settings_of
 
 
 def add_commands(commands: Any) -> None:
@@ -17,18 +20,21 @@ def add_commands(commands: Any) -> None:
     topics.add_argument("topic", nargs="?")
     topics.add_argument("--group", help="the consumer group to set back (replay)")
     topics.add_argument("--offset", type=int, default=0, help="where to begin again (replay)")
+    add_stack(topics)
     topics.set_defaults(run=lambda a: asyncio.run(_topics(a)))
 
     letters = commands.add_parser("dead-letters", help="list or put back what could not be applied")
     letters.add_argument("action", choices=("list", "requeue"))
     letters.add_argument("service", choices=("identity", "billing", "delivery", "portal"))
     letters.add_argument("--at", metavar="PARTITION@OFFSET", help="one letter; else all")
+    add_stack(letters)
     letters.set_defaults(run=lambda a: asyncio.run(_dead_letters(a)))
 
     outbox = commands.add_parser("outbox", help="send published events again (same ids)")
     outbox.add_argument("action", choices=("republish",))
     outbox.add_argument("service", choices=("identity", "billing", "delivery", "portal"))
     outbox.add_argument("--topic")
+    add_stack(outbox)
     outbox.set_defaults(run=lambda a: asyncio.run(_republish(a)))
 
     deliveries = commands.add_parser("deliveries", help="list deliveries; resend one")
@@ -36,6 +42,7 @@ def add_commands(commands: Any) -> None:
     deliveries.add_argument("delivery", nargs="?", type=UUID)
     deliveries.add_argument("--state")
     deliveries.add_argument("--limit", type=int, default=50)
+    add_stack(deliveries)
     deliveries.set_defaults(run=lambda a: asyncio.run(_deliveries(a)))
 
     subscription = commands.add_parser("subscription", help="what a company has bought")
@@ -43,11 +50,13 @@ def add_commands(commands: Any) -> None:
     subscription.add_argument("--plan", default="standard")
     subscription.add_argument("--option", action="append", default=[], help="such as invoicing")
     subscription.add_argument("--seats", type=int, default=5)
+    add_stack(subscription)
     subscription.set_defaults(run=lambda a: asyncio.run(_subscription(a)))
 
     keys = commands.add_parser("keys", help="rotate the signing key; add a master key to a file")
     keys.add_argument("action", choices=("rotate-signing", "new-master"))
     keys.add_argument("--file", help="the master key file (new-master)")
+    add_stack(keys)
     keys.set_defaults(run=_keys)
 
     rules = commands.add_parser("rules", help="the official rule sets in force")
@@ -57,6 +66,7 @@ def add_commands(commands: Any) -> None:
 async def _topics(arguments: argparse.Namespace) -> int:
     from deploy.cli import kafka
 
+    use_settings_of("delivery", arguments.stack)
     if arguments.action == "list":
         await kafka.list_topics()
         return 0
@@ -69,6 +79,7 @@ async def _topics(arguments: argparse.Namespace) -> int:
 async def _dead_letters(arguments: argparse.Namespace) -> int:
     from deploy.cli import kafka
 
+    use_settings_of(arguments.service, arguments.stack)
     if arguments.action == "list":
         await kafka.list_dead_letters(arguments.service)
     else:
@@ -79,7 +90,7 @@ async def _dead_letters(arguments: argparse.Namespace) -> int:
 async def _republish(arguments: argparse.Namespace) -> int:
     from shared import outbox
 
-    async with _database(arguments.service) as db, db.system_transaction() as conn:
+    async with _database(arguments.service, arguments.stack) as db, db.system_transaction() as conn:
         count = await outbox.republish(conn, arguments.topic)
     print(f"{count} events will be published again")
     return 0
@@ -91,7 +102,7 @@ async def _deliveries(arguments: argparse.Namespace) -> int:
     from shared.clock import system_clock
     from shared.events import Actor
 
-    async with _database("delivery") as db:
+    async with _database("delivery", arguments.stack) as db:
         if arguments.action == "list":
             async with db.system_transaction() as conn:
                 rows = await deliveries.listed_everywhere(conn, arguments.state, arguments.limit)
@@ -123,7 +134,7 @@ async def _subscription(arguments: argparse.Namespace) -> int:
     from services.portal.commands.activation import set_subscription
     from shared.events import Actor
 
-    async with _database("portal") as db:
+    async with _database("portal", arguments.stack) as db:
         actor = Actor(kind="system", id="operator")
         await set_subscription(
             db, arguments.company, arguments.plan, arguments.option, arguments.seats, actor
@@ -133,8 +144,6 @@ async def _subscription(arguments: argparse.Namespace) -> int:
 
 
 def _keys(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from shared.secretbox import add_key
 
     if arguments.action == "new-master":
@@ -145,18 +154,19 @@ def _keys(arguments: argparse.Namespace) -> int:
             "a new master key was added; it seals from the next start on, the older ones still open"
         )
         return 0
-    print(f"signs with {asyncio.run(_rotate())} from now on")
+    print(f"signs with {asyncio.run(_rotate(arguments.stack))} from now on")
     return 0
 
 
-async def _rotate() -> UUID:
+async def _rotate(stack: Path | None) -> UUID:
     from deploy.cli.run import load_settings
     from services.identity.commands.keys import rotate_signing_key
     from shared.clock import system_clock
     from shared.secretbox import load_box
 
+    use_settings_of("identity", stack)
     box = load_box(load_settings("identity").master_key_file)
-    async with _database("identity") as db, db.system_transaction() as conn:
+    async with _database("identity", stack) as db, db.system_transaction() as conn:
         return await rotate_signing_key(conn, box, system_clock)
 
 
@@ -169,11 +179,13 @@ def _rules(_: argparse.Namespace) -> int:
     return 0
 
 
-def _database(service: str) -> Any:
+def _database(service: str, stack: Path | None) -> Any:
     from contextlib import asynccontextmanager
 
     from deploy.cli.run import load_settings
     from shared.database import connect
+
+    use_settings_of(service, stack)
 
     @asynccontextmanager
     async def opened() -> Any:

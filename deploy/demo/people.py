@@ -96,7 +96,9 @@ class Person:
     token: str
     company_id: UUID
     urls: dict[str, str]
-    _client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=30))
+    _client: httpx.AsyncClient = field(
+        default_factory=lambda: httpx.AsyncClient(timeout=30, trust_env=False)
+    )
 
     async def call(self, service: str, method: str, path: str, **options: Any) -> httpx.Response:
         """A request to a service's public API, with this person's token."""
@@ -119,7 +121,7 @@ class Person:
 
 async def sign_in(urls: dict[str, str], email: str) -> Person | None:
     """The person, or None when there is no such account yet."""
-    async with httpx.AsyncClient(base_url=urls["identity"], timeout=30) as client:
+    async with httpx.AsyncClient(base_url=urls["identity"], timeout=30, trust_env=False) as client:
         opened = await client.post("/v1/sessions", json={"email": email, "password": PASSWORD})
         if opened.status_code != 201:
             return None
@@ -139,7 +141,7 @@ async def firm_admin(urls: dict[str, str]) -> Person:
         "kind": "firm", "company": FIRM, "email": email, "password": PASSWORD,
         "first_name": "Anne", "last_name": "Delcourt", "language": "fr",
     }  # fmt: skip
-    async with httpx.AsyncClient(base_url=urls["identity"], timeout=30) as client:
+    async with httpx.AsyncClient(base_url=urls["identity"], timeout=30, trust_env=False) as client:
         created = await client.post("/v1/registrations", json=body)
     if created.is_error:
         raise Refused(created.text)
