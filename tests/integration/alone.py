@@ -30,6 +30,7 @@ from shared.contracts.identity import (
 from shared.contracts.portal import BillingEnabled, ProfileRef
 from shared.database import Database
 from shared.events import Actor, Envelope, Event
+from shared.settings import KafkaSettings
 from tests.platform import SELLER
 from tests.services import kafka_settings, ready
 
@@ -122,10 +123,13 @@ class Process:
 
 @asynccontextmanager
 async def started(
-    name: str, database: ServiceDatabase, broker: Broker, *arguments: str, **env: str
+    name: str, database: ServiceDatabase, broker: Broker | None, *arguments: str, **env: str
 ) -> AsyncIterator[Process]:
-    """`facteur NAME …` with this environment on top of what it needs; ready, if it is a service."""
-    kafka, port = kafka_settings(broker), free_port()
+    """`facteur NAME …` with this environment on top of what it needs; ready, if it is a service.
+
+    A worker needs no broker.
+    """
+    kafka, port = kafka_settings(broker) if broker else KafkaSettings(), free_port()
     prefix = name.upper()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "deploy.cli.main", name, *arguments,
