@@ -56,8 +56,10 @@ class Bus:
     def subscribe(self, runner: BatchRunner) -> None:
         """Declare one subscriber a lane; call before `start`."""
         service = self.consumers.service
-        for lane, topics in self.consumers.lanes().items():
-            extra = [retry_topic(service)] if lane == "facts" else []
+        lanes = self.consumers.lanes()
+        slowest = "facts" if "facts" in lanes else next(iter(lanes), "")
+        for lane, topics in lanes.items():
+            extra = [retry_topic(service)] if lane == slowest else []
             subscriber = self.broker.subscriber(
                 *topics,
                 *extra,

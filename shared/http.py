@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from shared.access.guard import Guard, Principal
 from shared.database import TRANSIENT, UNAVAILABLE
-from shared.problems import Invalid, NotReady, Problem, TooLarge, Unauthenticated
+from shared.problems import Forbidden, Invalid, NotReady, Problem, TooLarge, Unauthenticated
 from shared.telemetry import continued, current_trace_id
 
 log = logging.getLogger(__name__)
@@ -131,8 +131,8 @@ class Edge:
         return observed
 
 
-async def bearer(request: Request) -> Principal:
-    """The caller, from `Authorization: Bearer …` (RFC 6750)."""
+async def anyone(request: Request) -> Principal:
+    """Whoever holds a valid token, also one that is good for enrolling a second factor only."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
@@ -140,4 +140,21 @@ async def bearer(request: Request) -> Principal:
     return await guard.principal(token.strip())
 
 
+async def bearer(request: Request) -> Principal:
+    """The caller, from `Authorization: Bearer …` (RFC 6750), within an API key's scopes."""
+    caller = await anyone(request)
+    if caller.two_factor_pending:
+        raise Forbidden(
+            "Your company requires two-factor authentication; enrol an authenticator app first.",
+            slug="second-factor-enrolment",
+        )
+    needed = "read" if request.method in SAFE_METHODS else "write"
+    if caller.scopes is not None and needed not in caller.scopes:
+        raise Forbidden(f"This API key lacks the scope {needed!r}.", slug="scope-missing")
+    return caller
+
+
+SAFE_METHODS = ("GET", "HEAD")
+
 Caller = Annotated[Principal, Depends(bearer)]
+AnyCaller = Annotated[Principal, Depends(anyone)]

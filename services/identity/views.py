@@ -6,7 +6,9 @@ from uuid import UUID
 from services.identity.domain.legal import missing_fields
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import companies, profiles, sessions, users
+from services.identity.store.api_keys import ApiKeyRow
 from services.identity.store.companies import CompanyRow
+from services.identity.store.privacy import AccessLine
 from services.identity.store.users import MembershipRow, UserRow
 from shared.clock import Clock
 from shared.database import Database
@@ -78,3 +80,28 @@ async def profiles_of(db: Database, company_id: UUID) -> list[dict[str, Any]]:
         {"profile_id": str(r.profile_id), "name": r.name, "rights": r.rights, "version": r.version}
         for r in rows
     ]
+
+
+def access_view(row: AccessLine) -> dict[str, Any]:
+    """One line of the list of who has access; strength from 0 (weak) to 4."""
+    return {
+        "user_id": str(row.user_id),
+        "email": row.email,
+        "name": row.name,
+        "kind": row.kind,
+        "role": row.role,
+        "password_strength": row.password_strength,
+        "two_factor": row.two_factor,
+    }
+
+
+def key_view(row: ApiKeyRow) -> dict[str, Any]:
+    """An API key without its secret."""
+    return {
+        "key_id": str(row.key_id),
+        "name": row.name,
+        "scopes": row.scopes,
+        "created_at": row.created_at.isoformat(),
+        "expires_at": row.expires_at.isoformat(),
+        "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
+    }

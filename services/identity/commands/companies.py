@@ -7,7 +7,7 @@ from services.identity import announce
 from services.identity.domain import access
 from services.identity.domain.errors import EmailTaken, LegalInformationWrong, WeakPassword
 from services.identity.domain.legal import wrong_fields
-from services.identity.domain.passwords import hash_password, wrong_password
+from services.identity.domain.passwords import hash_password, strength_of, wrong_password
 from services.identity.store import companies, profiles, users
 from services.identity.store.companies import CompanyRow
 from shared.access.guard import Principal
@@ -39,6 +39,9 @@ async def register_company(
     if problem := wrong_password(founder.password):
         raise WeakPassword(errors=[{"field": "password", "message": problem}])
     password_hash = await hash_password(founder.password)
+    strength = await strength_of(
+        founder.password, founder.email, founder.first_name, founder.last_name, legal.name
+    )
     async with db.system_transaction() as conn:
         if await users.by_email(conn, founder.email):
             raise EmailTaken("This e-mail has an account already; sign in with it.")
@@ -52,6 +55,7 @@ async def register_company(
         )
         actor = Actor(kind="user", id=str(user.user_id))
         await users.add_user(conn, user, clock())
+        await users.set_password(conn, user.user_id, password_hash, strength)
         row = await add_company(conn, kind, None, legal, actor, clock)
         membership = users.MembershipRow(
             new_id(),

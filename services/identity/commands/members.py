@@ -1,23 +1,32 @@
 """Users of a company: create, change, remove; profiles."""
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from services.identity import announce
+from services.identity.commands import mail
 from services.identity.commands.companies import may_administer
+from services.identity.commands.sessions import end_other_sessions
 from services.identity.domain import access
 from services.identity.domain.errors import (
     EmailTaken,
     InvitationOver,
     LastOwner,
+    NoSeatLeft,
     NotOneself,
     WeakPassword,
+    WrongCredentials,
 )
-from services.identity.domain.passwords import hash_password, wrong_password
+from services.identity.domain.passwords import (
+    hash_password,
+    strength_of,
+    verify_password,
+    wrong_password,
+)
 from services.identity.domain.secrets import hash_secret
-from services.identity.store import companies, profiles, sessions, users
+from services.identity.store import companies, privacy, profiles, sessions, users
 from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
 from shared.access.rights import USER_MANAGEMENT
@@ -26,6 +35,17 @@ from shared.contracts.identity import Role
 from shared.database import Connection, Database
 from shared.ids import new_id
 from shared.problems import Forbidden, Invalid, NotFound
+from shared.secretbox import SecretBox
+
+
+@dataclass(frozen=True)
+class Inviting:
+    """How invitations are made."""
+
+    lifetime: timedelta
+    portal_url: str
+    by_mail: bool
+    box: SecretBox
 
 
 async def create_user(
@@ -37,7 +57,7 @@ async def create_user(
     profile_id: UUID | None,
     apps: list[str],
     clock: Clock,
-    lifetime: timedelta,
+    inviting: Inviting,
 ) -> tuple[MembershipRow, str | None]:
     """Create and attach a user (D4); returns the membership and, for a new account, its invitation.
 
@@ -45,15 +65,31 @@ async def create_user(
     account already is attached with it and keeps the password.
     """
     async with db.system_transaction() as conn:
-        may_administer(await companies.get(conn, company_id), caller, USER_MANAGEMENT)
+        company = await companies.lock(conn, company_id)
+        may_administer(company, caller, USER_MANAGEMENT)
         await _check_profile(conn, company_id, profile_id)
+        if (left := await privacy.seats_left(conn, company_id)) is not None and left <= 0:
+            raise NoSeatLeft
         known = await users.by_email(conn, person.email)
         user = known or person
         secret = None
         if known is None:
             await users.add_user(conn, person, clock())
             secret = secrets.token_urlsafe(32)
-            await sessions.invite(conn, person.user_id, hash_secret(secret), clock() + lifetime)
+            expires = clock() + inviting.lifetime
+            await sessions.invite(conn, person.user_id, hash_secret(secret), expires)
+            if inviting.by_mail and company is not None:
+                await mail.invite(
+                    conn,
+                    inviting.box,
+                    recipient=person.email,
+                    name=person.first_name,
+                    company=company.legal.name,
+                    link=f"{inviting.portal_url}/invitation/{secret}",
+                    language=person.language,
+                    days=inviting.lifetime.days,
+                    clock=clock,
+                )
         row = await _attach(conn, company_id, user, role, profile_id, apps)
         await announce.membership(conn, row, user, caller.actor)
     return row, secret
@@ -145,11 +181,29 @@ async def accept_invitation(db: Database, secret: str, password: str, clock: Clo
     if problem := wrong_password(password):
         raise WeakPassword(errors=[{"field": "password", "message": problem}])
     password_hash = await hash_password(password)
+    strength = await strength_of(password)
     async with db.system_transaction() as conn:
         user_id = await sessions.take_invitation(conn, hash_secret(secret), clock())
         if user_id is None:
             raise InvitationOver
-        await users.set_password(conn, user_id, password_hash)
+        await users.set_password(conn, user_id, password_hash, strength)
+
+
+async def change_password(
+    db: Database, caller: Principal, present: str, wanted: str, clock: Clock
+) -> None:
+    """A new password, by the present one; every other session of the user ends."""
+    if problem := wrong_password(wanted):
+        raise WeakPassword(errors=[{"field": "password", "message": problem}])
+    async with db.system_transaction() as conn:
+        user = await users.by_id(conn, caller.user_id)
+    if user is None or not await verify_password(user.password_hash, present):
+        raise WrongCredentials("The present password isn't right.")
+    password_hash = await hash_password(wanted)
+    strength = await strength_of(wanted, user.email, user.first_name, user.last_name)
+    async with db.system_transaction() as conn:
+        await users.set_password(conn, caller.user_id, password_hash, strength)
+    await end_other_sessions(db, caller.user_id, caller.session_id, clock)
 
 
 async def change_oneself(

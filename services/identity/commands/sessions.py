@@ -8,19 +8,33 @@ from uuid import UUID
 
 from services.identity import announce
 from services.identity.commands.keys import signing_key
-from services.identity.domain.errors import TooManyAttempts, WrongCredentials
+from services.identity.domain.errors import (
+    SecondFactorNeeded,
+    TooManyAttempts,
+    WrongCredentials,
+)
 from services.identity.domain.passwords import verify_password
 from services.identity.domain.secrets import hash_secret
-from services.identity.store import sessions, users
+from services.identity.store import factors, privacy, sessions, users
+from services.identity.store.users import MembershipRow, UserRow
 from shared.access import tokens
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.events import Actor
 from shared.ids import new_id
 from shared.problems import NotFound, Unauthenticated
 from shared.secretbox import SecretBox
 
 WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Failed sign-ins in five minutes before one has to wait."""
+
+    per_address: int
+    per_account: int
+    """Doesn't bind addresses that the account has signed in from before."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,8 @@ class SignedIn:
     user_id: UUID
     secret: str
     expires_at: datetime
+    second_factor: bool
+    """Whether a code must follow before the session gives tokens."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,8 @@ class Token:
     expires_at: datetime
     membership_id: UUID
     company_id: UUID
+    enrolment_only: bool = False
+    """The company requires a second factor, and the user has none yet."""
 
 
 async def sign_in(
@@ -48,65 +66,113 @@ async def sign_in(
     address: str,
     clock: Clock,
     lifetime: timedelta,
-    limit: int,
+    limits: Limits,
 ) -> SignedIn:
     """Open a session; the same answer and time for an unknown e-mail and a wrong password."""
+    email_hash = hashlib.sha256(email.lower().encode()).digest()
     async with db.system_transaction() as conn:
-        if await sessions.failures(conn, address, clock() - WINDOW) >= limit:
-            raise TooManyAttempts(headers={"Retry-After": str(int(WINDOW.total_seconds()))})
         user = await users.by_email(conn, email)
+        await _admit(conn, user, email_hash, address, clock(), limits)
     right = await verify_password(user.password_hash if user else None, password)
-    now = clock()
     async with db.system_transaction() as conn:
-        if user is None or not right:
-            email_hash = hashlib.sha256(email.lower().encode()).digest()
-            await sessions.add_failure(conn, address, email_hash, now)
-            await announce.action(
-                conn, "sign_in_refused", user_id=None, company_id=None, address=address
-            )
-        else:
-            secret = secrets.token_urlsafe(32)
-            row = sessions.SessionRow(new_id(), user.user_id, now + lifetime)
-            await sessions.add(conn, row, hash_secret(secret), now)
-            await announce.action(
-                conn, "signed_in", user_id=user.user_id, company_id=None, address=address
-            )
-    if user is None or not right:
-        raise WrongCredentials
-    return SignedIn(row.session_id, user.user_id, secret, row.expires_at)
+        if user is not None and right:
+            return await _open(conn, user, address, clock(), lifetime)
+        await sessions.add_failure(conn, address, email_hash, clock())
+        await announce.action(
+            conn, "sign_in_refused", user_id=None, company_id=None, address=address
+        )
+    raise WrongCredentials
+
+
+async def _admit(
+    conn: Connection,
+    user: UserRow | None,
+    email_hash: bytes,
+    address: str,
+    now: datetime,
+    limits: Limits,
+) -> None:
+    """Refuse whoever guesses too fast, before a password costs us anything; never the owner, who
+    comes from where he has come from before."""
+    wait = TooManyAttempts(headers={"Retry-After": str(int(WINDOW.total_seconds()))})
+    if await sessions.failures(conn, address, now - WINDOW) >= limits.per_address:
+        raise wait
+    if await sessions.failures_of_account(conn, email_hash, now - WINDOW) < limits.per_account:
+        return
+    if user is None or not await sessions.knows_address(conn, user.user_id, address):
+        raise wait
+
+
+async def _open(
+    conn: Connection, user: UserRow, address: str, now: datetime, lifetime: timedelta
+) -> SignedIn:
+    secret = secrets.token_urlsafe(32)
+    row = sessions.SessionRow(new_id(), user.user_id, now + lifetime)
+    await sessions.add(conn, row, hash_secret(secret), address, now)
+    await sessions.remember_address(conn, user.user_id, address, now)
+    await announce.action(conn, "signed_in", user_id=user.user_id, company_id=None, address=address)
+    enrolled = await factors.enrolled(conn, user.user_id)
+    return SignedIn(row.session_id, user.user_id, secret, row.expires_at, enrolled)
 
 
 async def issue_token(
     db: Database, box: SecretBox, secret: str, company_id: UUID | None, clock: Clock
 ) -> Token:
-    """A ten-minute token for one of the session's companies; the only one when there is one."""
+    """A ten-minute token for one of the session's companies; the first when none is named."""
+    now = clock()
     async with db.system_transaction() as conn:
-        session = await sessions.by_secret(conn, hash_secret(secret), clock())
+        session = await sessions.by_secret(conn, hash_secret(secret), now)
         if session is None:
             raise Unauthenticated("The session has ended; sign in again.")
-        open_to = await users.memberships_of(conn, session.user_id)
-        chosen = [m for m in open_to if company_id in (None, m.company_id)]
-        if not chosen:
-            raise NotFound("You have no access to that company.")
+        enrolled = await factors.enrolled(conn, session.user_id)
+        if enrolled and session.second_factor_at is None:
+            raise SecondFactorNeeded
+        chosen = await _membership(conn, session.user_id, company_id)
+        wanted = await privacy.get(conn, chosen.company_id)
         key = await signing_key(conn, box, clock)
-    now = clock()
+    enrolment_only = wanted is not None and wanted.require_2fa and not enrolled
     claims = tokens.Claims(
         user_id=session.user_id,
         session_id=session.session_id,
-        membership_id=chosen[0].membership_id,
-        company_id=chosen[0].company_id,
-        membership_version=chosen[0].version,
+        membership_id=chosen.membership_id,
+        company_id=chosen.company_id,
+        membership_version=chosen.version,
         issued_at=now,
         expires_at=min(now + tokens.LIFETIME, session.expires_at),
+        two_factor_pending=enrolment_only,
     )
     signed = tokens.sign(claims, key.key, key.key_id)
-    return Token(signed, claims.expires_at, claims.membership_id, claims.company_id)
+    return Token(signed, claims.expires_at, claims.membership_id, claims.company_id, enrolment_only)
+
+
+async def _membership(conn: Connection, user_id: UUID, company_id: UUID | None) -> MembershipRow:
+    for row in await users.memberships_of(conn, user_id):
+        if company_id in (None, row.company_id):
+            return row
+    raise NotFound("You have no access to that company.")
 
 
 async def sign_out(db: Database, secret: str, clock: Clock) -> None:
     """End the session everywhere; quiet when it has ended already."""
     async with db.system_transaction() as conn:
         session = await sessions.by_secret(conn, hash_secret(secret), clock())
-        if session is not None and await sessions.revoke(conn, session.session_id, clock()):
-            actor = Actor(kind="user", id=str(session.user_id))
-            await announce.revoked(conn, session.session_id, session.user_id, clock(), actor)
+        if session is not None:
+            await end_session(conn, session.session_id, session.user_id, clock())
+
+
+async def end_other_sessions(db: Database, user_id: UUID, kept: UUID, clock: Clock) -> int:
+    """End every session of the user but one; returns how many."""
+    async with db.system_transaction() as conn:
+        others = [
+            s for s in await sessions.open_ones(conn, user_id, clock()) if s.session_id != kept
+        ]
+        for session in others:
+            await end_session(conn, session.session_id, user_id, clock())
+    return len(others)
+
+
+async def end_session(conn: Connection, session_id: UUID, user_id: UUID, now: datetime) -> None:
+    """End one session and tell everybody, so that its tokens are refused everywhere."""
+    if await sessions.revoke(conn, session_id, now):
+        actor = Actor(kind="user", id=str(user_id))
+        await announce.revoked(conn, session_id, user_id, now, actor)

@@ -8,7 +8,7 @@ from shared.access.rights import (
     INVOICING,
     MASS_DEPLOYMENT,
 )
-from shared.contracts.identity import CompanyKind
+from shared.contracts.identity import CompanyKind, MembershipKind
 
 APPS = ("customers", "products", "invoices", "purchases", "peppol", "statistics")
 ALWAYS_ON = ("customers", "products")
@@ -23,6 +23,13 @@ DEFAULT_PROFILES: dict[str, tuple[str, ...]] = {
 def founder_rights(kind: CompanyKind) -> list[str]:
     """What the first owner of a company holds; mass deployment belongs to firms."""
     return [right for right in ALL_RIGHTS if kind == "firm" or right != MASS_DEPLOYMENT]
+
+
+def external_rights(kind: MembershipKind) -> list[str]:
+    """An accountant has full access to the file, support looks; neither manages its users."""
+    if kind == "accountant":
+        return [INVOICING, DOCUMENT_MANAGEMENT, COMPANY_SETTINGS, AUDIT]
+    return [DOCUMENT_MANAGEMENT, AUDIT]
 
 
 def apps_of(role: str, wanted: list[str]) -> list[str]:

@@ -21,6 +21,42 @@ class EmailTaken(Conflict):
     slug, title = "email-taken", "Already a user"
 
 
+class NoSuchAccountant(Invalid):
+    """There is no accountant account with this e-mail. Ask your accountant for the exact address."""
+
+    slug, title = "no-such-accountant", "Unknown accountant"
+
+
+class NoSeatLeft(Problem):
+    """All users of the plan are in use; buy another one under Paramètres, Mon abonnement."""
+
+    status, slug, title = 402, "no-seat-left", "No seat left"
+
+
+class OwnersOnly(Problem):
+    """Only an owner of the company may do this."""
+
+    status, slug, title = 403, "owners-only", "Owners only"
+
+
+class SecondFactorNeeded(Problem):
+    """Enter the code of your authenticator app."""
+
+    status, slug, title = 403, "second-factor-needed", "Second factor needed"
+
+
+class WrongCode(Unauthenticated):
+    """The code isn't right, or was used already; wait for the next one."""
+
+    slug, title = "wrong-code", "Wrong code"
+
+
+class SupportClosed(Problem):
+    """The company hasn't opened its file to support staff."""
+
+    status, slug, title = 403, "support-closed", "Support access is off"
+
+
 class LastOwner(Conflict):
     """A company must keep at least one owner."""
 

@@ -22,6 +22,17 @@ def wrong_password(password: str) -> str | None:
     return None
 
 
+async def strength_of(password: str, *about: str) -> int:
+    """0 (guessed at once) to 4 (very hard), by zxcvbn; `about`: what an attacker knows of the person."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, _strength, password, about)
+
+
+def _strength(password: str, about: tuple[str, ...]) -> int:
+    from zxcvbn import zxcvbn
+
+    return int(zxcvbn(password[:72], user_inputs=[word for word in about if word])["score"])
+
+
 async def hash_password(password: str) -> str:
     """The argon2id hash to store."""
     return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)

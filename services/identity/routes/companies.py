@@ -91,6 +91,12 @@ async def list_users(company_id: UUID, caller: Caller, ctx: Ctx) -> list[dict[st
 async def create_user(company_id: UUID, body: NewUser, caller: Caller, ctx: Ctx) -> dict[str, Any]:
     """Create and attach a user; `invitation` is shown once, to be passed on to that person."""
     person = UserRow(new_id(), body.email, body.first_name, body.last_name, body.language, None)
+    inviting = members.Inviting(
+        ctx.settings.invitation_lifetime,
+        ctx.settings.portal_url,
+        ctx.settings.smtp is not None,
+        ctx.box,
+    )
     row, secret = await members.create_user(
         ctx.db,
         caller,
@@ -100,7 +106,7 @@ async def create_user(company_id: UUID, body: NewUser, caller: Caller, ctx: Ctx)
         body.profile_id,
         body.apps,
         ctx.clock,
-        ctx.settings.invitation_lifetime,
+        inviting,
     )
     return {**views.member_view(row, person), "invitation": secret}
 

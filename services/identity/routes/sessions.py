@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
 from services.identity import views
 from services.identity.commands import companies as company_commands
-from services.identity.commands import members, sessions
+from services.identity.commands import factors, members, sessions
 from services.identity.context import Context, context
 from shared.contracts.identity import Company
 from shared.http import Caller
@@ -52,10 +52,26 @@ class Acceptance(Body):
     password: Password
 
 
+class Code(Body):
+    code: Annotated[str, Field(min_length=6, max_length=20)]
+
+
+class PasswordChange(Body):
+    present: Password
+    wanted: Password
+
+
 class Personal(Body):
     first_name: Name
     last_name: Name
     language: Language
+
+
+def client_address(request: Request, trusted: tuple[str, ...]) -> str:
+    """The client's network address; X-Forwarded-For is believed from our own portal only."""
+    address = request.client.host if request.client else ""
+    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return forwarded[:60] if address in trusted and forwarded else address
 
 
 def session_secret(request: Request) -> str:
@@ -84,7 +100,8 @@ async def register(body: Registration, ctx: Ctx) -> dict[str, Any]:
 @router.post("/sessions", status_code=201)
 async def sign_in(body: Credentials, request: Request, ctx: Ctx) -> dict[str, Any]:
     """Open a session."""
-    address = request.client.host if request.client else ""
+    address = client_address(request, ctx.settings.trusted_proxies)
+    limits = sessions.Limits(ctx.settings.failures_per_address, ctx.settings.failures_per_account)
     signed_in = await sessions.sign_in(
         ctx.db,
         body.email,
@@ -92,13 +109,23 @@ async def sign_in(body: Credentials, request: Request, ctx: Ctx) -> dict[str, An
         address,
         ctx.clock,
         ctx.settings.session_lifetime,
-        ctx.settings.failures_per_address,
+        limits,
     )
     return {
         "session": signed_in.secret,
         "expires_at": signed_in.expires_at,
-        "companies": await views.companies_of_session(ctx.db, signed_in.secret, ctx.clock),
+        "second_factor": signed_in.second_factor,
+        "companies": []
+        if signed_in.second_factor
+        else await views.companies_of_session(ctx.db, signed_in.secret, ctx.clock),
     }
+
+
+@router.post("/sessions/current/second-factor", status_code=204)
+async def second_factor(body: Code, secret: Secret, request: Request, ctx: Ctx) -> None:
+    """The second step of a sign-in: a code of the authenticator app, or a recovery code."""
+    address = client_address(request, ctx.settings.trusted_proxies)
+    await factors.pass_second_factor(ctx.db, ctx.box, secret, body.code, address, ctx.clock)
 
 
 @router.get("/sessions/current/companies")
@@ -115,6 +142,7 @@ async def token(body: TokenRequest, secret: Secret, ctx: Ctx) -> dict[str, Any]:
         "access_token": issued.access_token,
         "expires_at": issued.expires_at,
         "company_id": str(issued.company_id),
+        "enrolment_only": issued.enrolment_only,
     }
 
 
@@ -134,3 +162,16 @@ async def accept(body: Acceptance, ctx: Ctx) -> None:
 async def change_me(body: Personal, caller: Caller, ctx: Ctx) -> None:
     """Personal settings; the e-mail can't be changed (422 when sent)."""
     await members.change_oneself(ctx.db, caller, body.first_name, body.last_name, body.language)
+
+
+@router.put("/me/password", status_code=204)
+async def change_password(body: PasswordChange, caller: Caller, ctx: Ctx) -> None:
+    """A new password, by the present one; one's other sessions end."""
+    await members.change_password(ctx.db, caller, body.present, body.wanted, ctx.clock)
+
+
+@router.delete("/me/sessions", status_code=200)
+async def end_others(caller: Caller, ctx: Ctx) -> dict[str, int]:
+    """End all of one's other sessions."""
+    ended = await sessions.end_other_sessions(ctx.db, caller.user_id, caller.session_id, ctx.clock)
+    return {"ended": ended}

@@ -12,28 +12,61 @@ class SessionRow:
     session_id: UUID
     user_id: UUID
     expires_at: datetime
+    second_factor_at: datetime | None = None
 
 
-async def add(conn: Connection, row: SessionRow, secret_hash: bytes, now: datetime) -> None:
+MOST_WRONG_CODES = 5
+"""Wrong codes that a session may see before it ends."""
+
+
+async def add(
+    conn: Connection, row: SessionRow, secret_hash: bytes, address: str, now: datetime
+) -> None:
     await conn.execute(
-        "INSERT INTO session (session_id, user_id, secret_hash, created_at, expires_at) "
-        "VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO session (session_id, user_id, secret_hash, created_at, expires_at, address) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
         row.session_id,
         row.user_id,
         secret_hash,
         now,
         row.expires_at,
+        address,
     )
 
 
 async def by_secret(conn: Connection, secret_hash: bytes, now: datetime) -> SessionRow | None:
     record = await conn.fetchrow(
-        "SELECT session_id, user_id, expires_at FROM session "
+        "SELECT session_id, user_id, expires_at, second_factor_at FROM session "
         "WHERE secret_hash = $1 AND revoked_at IS NULL AND expires_at > $2",
         secret_hash,
         now,
     )
     return SessionRow(**record) if record else None
+
+
+async def pass_second_factor(conn: Connection, session_id: UUID, now: datetime) -> None:
+    await conn.execute(
+        "UPDATE session SET second_factor_at = $2 WHERE session_id = $1", session_id, now
+    )
+
+
+async def failed_codes(conn: Connection, session_id: UUID) -> int:
+    """Count one more wrong code of a session; returns how many there were."""
+    count: int = await conn.fetchval(
+        "UPDATE session SET wrong_codes = wrong_codes + 1 WHERE session_id = $1 RETURNING wrong_codes",
+        session_id,
+    )
+    return count
+
+
+async def open_ones(conn: Connection, user_id: UUID, now: datetime) -> list[SessionRow]:
+    records = await conn.fetch(
+        "SELECT session_id, user_id, expires_at, second_factor_at FROM session "
+        "WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        user_id,
+        now,
+    )
+    return [SessionRow(**record) for record in records]
 
 
 async def revoke(conn: Connection, session_id: UUID, now: datetime) -> bool:
@@ -79,3 +112,31 @@ async def failures(conn: Connection, address: str, since: datetime) -> int:
         "SELECT count(*) FROM sign_in_failure WHERE address = $1 AND failed_at > $2", address, since
     )
     return count
+
+
+async def failures_of_account(conn: Connection, email_hash: bytes, since: datetime) -> int:
+    count: int = await conn.fetchval(
+        "SELECT count(*) FROM sign_in_failure WHERE email_hash = $1 AND failed_at > $2",
+        email_hash,
+        since,
+    )
+    return count
+
+
+async def knows_address(conn: Connection, user_id: UUID, address: str) -> bool:
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM known_address WHERE user_id = $1 AND address = $2)",
+        user_id,
+        address,
+    )
+    return found
+
+
+async def remember_address(conn: Connection, user_id: UUID, address: str, now: datetime) -> None:
+    await conn.execute(
+        "INSERT INTO known_address (user_id, address, seen_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (user_id, address) DO UPDATE SET seen_at = EXCLUDED.seen_at",
+        user_id,
+        address,
+        now,
+    )

@@ -63,9 +63,13 @@ async def by_id(conn: Connection, user_id: UUID) -> UserRow | None:
     return UserRow(**record) if record else None
 
 
-async def set_password(conn: Connection, user_id: UUID, password_hash: str) -> None:
+async def set_password(conn: Connection, user_id: UUID, password_hash: str, strength: int) -> None:
+    """The strength is computed when the password is set; it can't be had from the hash."""
     await conn.execute(
-        "UPDATE app_user SET password_hash = $2 WHERE user_id = $1", user_id, password_hash
+        "UPDATE app_user SET password_hash = $2, password_strength = $3 WHERE user_id = $1",
+        user_id,
+        password_hash,
+        strength,
     )
 
 

@@ -1,104 +1,95 @@
-"""Sign-up, sign-in and tokens over HTTP, on a real database and broker."""
+"""Sign-up, sign-in, sessions and passwords over HTTP."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import httpx
-import pytest
-
-from deploy.local.broker import Broker
-from services.identity.app import create_app
-from services.identity.settings import IdentitySettings
-from tests.conftest import DatabaseFactory
-from tests.services import kafka_settings, master_key, served
-
-FIRM = {
-    "kind": "firm",
-    "email": "odile@cabinet.example",
-    "password": "une longue phrase de passe",
-    "first_name": "Odile",
-    "last_name": "Martin",
-    "company": {
-        "name": "Cabinet Martin",
-        "legal_form": "SARL",
-        "registration_number": "732829320",
-        "vat_number": "FR44732829320",
-        "address": {
-            "line1": "1 rue de la Paix",
-            "postcode": "75002",
-            "city": "Paris",
-            "country": "FR",
-        },
-    },
-}
+from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity
 
 
-@pytest.fixture
-async def identity(
-    new_database: DatabaseFactory, kafka_broker: Broker, tmp_path: Path
-) -> AsyncIterator[httpx.AsyncClient]:
-    database = await new_database("identity")
-    settings = IdentitySettings(
-        database_url=database.runtime_dsn, master_key_file=master_key(tmp_path)
-    )
-    async with served(create_app(settings, kafka_settings(kafka_broker))) as client:
-        yield client
-
-
-async def signed_in(client: httpx.AsyncClient) -> str:
-    created = await client.post("/v1/registrations", json=FIRM)
-    assert created.status_code == 201, created.text
-    session = await client.post(
-        "/v1/sessions", json={"email": FIRM["email"], "password": FIRM["password"]}
-    )
-    assert session.status_code == 201, session.text
-    return str(session.json()["session"])
-
-
-async def test_who_registers_a_company_is_its_first_owner(identity: httpx.AsyncClient) -> None:
-    secret = await signed_in(identity)
-    companies = await identity.get(
-        "/v1/sessions/current/companies", headers={"Authorization": f"Session {secret}"}
-    )
+async def test_who_registers_a_company_is_its_first_owner(identity: Identity) -> None:
+    owner = await identity.register()
+    headers = {"Authorization": f"Session {owner.session}"}
+    companies = await identity.client.get("/v1/sessions/current/companies", headers=headers)
     assert [(c["name"], c["role"]) for c in companies.json()] == [("Cabinet Martin", "owner")]
 
 
-async def test_a_token_opens_what_its_owner_may_see(identity: httpx.AsyncClient) -> None:
-    secret = await signed_in(identity)
-    token = await identity.post(
-        "/v1/sessions/current/token", json={}, headers={"Authorization": f"Session {secret}"}
-    )
-    bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
-    assert (await identity.get("/v1/companies", headers=bearer)).json() == []
-    assert (await identity.get("/v1/companies")).status_code == 401
+async def test_a_token_opens_what_its_owner_may_see(identity: Identity) -> None:
+    owner = await identity.register("firm")
+    assert (await owner.call("GET", "/v1/companies")).json() == []
+    assert (await identity.client.get("/v1/companies")).status_code == 401
 
 
 async def test_a_session_that_was_signed_out_gives_no_token_and_its_token_is_refused(
-    identity: httpx.AsyncClient,
+    identity: Identity,
 ) -> None:
-    secret = {"Authorization": f"Session {await signed_in(identity)}"}
-    token = await identity.post("/v1/sessions/current/token", json={}, headers=secret)
-    bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
-    assert (await identity.delete("/v1/sessions/current", headers=secret)).status_code == 204
-    refused = await identity.post("/v1/sessions/current/token", json={}, headers=secret)
-    assert refused.status_code == 401
-    assert (await identity.get("/v1/companies", headers=bearer)).status_code == 401
+    owner = await identity.register("firm")
+    headers = {"Authorization": f"Session {owner.session}"}
+    gone = await identity.client.delete("/v1/sessions/current", headers=headers)
+    assert gone.status_code == 204
+    assert (await identity.token(owner.session)).status_code == 401
+    assert (await owner.call("GET", "/v1/companies")).status_code == 401
 
 
 async def test_an_unknown_email_and_a_wrong_password_get_the_same_answer(
-    identity: httpx.AsyncClient,
+    identity: Identity,
 ) -> None:
-    await signed_in(identity)
-    wrong = {"email": FIRM["email"], "password": "not this one at all"}
-    unknown = {"email": "nobody@cabinet.example", "password": "not this one at all"}
-    answers = [await identity.post("/v1/sessions", json=body) for body in (wrong, unknown)]
+    owner = await identity.register()
+    answers = [
+        await identity.session(email, "not this one at all")
+        for email in (owner.email, "nobody@example.org")
+    ]
     bodies = [{k: v for k, v in a.json().items() if k != "trace_id"} for a in answers]
     assert [a.status_code for a in answers] == [401, 401]
     assert bodies[0] == bodies[1]
 
 
-async def test_wrong_check_digits_are_refused_field_by_field(identity: httpx.AsyncClient) -> None:
-    company = {**FIRM["company"], "registration_number": "732829321", "vat_number": "FR44732829321"}  # type: ignore[dict-item]
-    refused = await identity.post("/v1/registrations", json={**FIRM, "company": company})
+async def test_wrong_check_digits_are_refused_field_by_field(identity: Identity) -> None:
+    company = LEGAL | {"registration_number": "732829321", "vat_number": "FR44732829321"}
+    body = {
+        "company": company, "email": "a@example.org", "password": PASSWORD,
+        "first_name": "A", "last_name": "B",
+    }  # fmt: skip
+    refused = await identity.client.post("/v1/registrations", json=body)
     assert refused.status_code == 422
     assert {e["field"] for e in refused.json()["errors"]} == {"registration_number", "vat_number"}
+
+
+async def test_guesses_lock_out_the_attacker_and_not_the_owner(identity: Identity) -> None:
+    owner = await identity.register()
+    assert (await identity.session(owner.email, address="192.0.2.7")).status_code == 201
+    guesses = [
+        (await identity.session(owner.email, "wrong guess", f"198.51.100.{n}")).status_code
+        for n in range(6)
+    ]
+    assert guesses == [401, 401, 401, 401, 429, 429]
+    right_but_unknown = await identity.session(owner.email, address="198.51.100.99")
+    assert right_but_unknown.status_code == 429
+    assert (await identity.session(owner.email, address="192.0.2.7")).status_code == 201
+
+
+async def test_one_address_that_guesses_many_accounts_has_to_wait(identity: Identity) -> None:
+    answers = [
+        (await identity.session(f"u{n}@example.org", "guess", "203.0.113.5")).status_code
+        for n in range(10)
+    ]
+    assert answers == [401] * 8 + [429] * 2
+
+
+async def test_a_new_password_ends_the_other_sessions(identity: Identity) -> None:
+    owner = await identity.register("firm")
+    other = await identity.sign_in(owner.email)
+    wrong = {"present": "not it", "wanted": "une autre longue phrase"}
+    assert (await owner.call("PUT", "/v1/me/password", json=wrong)).status_code == 401
+    right = {"present": PASSWORD, "wanted": "une autre longue phrase"}
+    assert (await owner.call("PUT", "/v1/me/password", json=right)).status_code == 204
+    assert (await other.call("GET", "/v1/companies")).status_code == 401
+    assert (await owner.call("GET", "/v1/companies")).status_code == 200
+    assert (await identity.session(owner.email)).status_code == 401
+    assert (await identity.session(owner.email, "une autre longue phrase")).status_code == 201
+
+
+async def test_the_email_can_t_be_changed(identity: Identity) -> None:
+    owner = await identity.register()
+    body = {"first_name": "A", "last_name": "B", "language": "nl", "email": "new@example.org"}
+    refused = await owner.call("PATCH", "/v1/me", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "email"
+    del body["email"]
+    assert (await owner.call("PATCH", "/v1/me", json=body)).status_code == 204

@@ -1,0 +1,39 @@
+"""Erasing a person (S6): a pseudonym takes their place; issued documents stay as the law keeps them."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.identity import announce
+from services.identity.commands.privacy import require_owner
+from services.identity.commands.sessions import end_session
+from services.identity.domain.errors import NotOneself
+from services.identity.store import privacy, sessions, users
+from shared.access.guard import Principal
+from shared.clock import Clock
+from shared.database import Database
+from shared.problems import Conflict, NotFound
+
+
+async def erase_person(
+    db: Database, caller: Principal, company_id: UUID, user_id: UUID, clock: Clock
+) -> None:
+    """Erase a user who belongs to this company alone, and has been removed from it."""
+    require_owner(caller, company_id)
+    if user_id == caller.user_id:
+        raise NotOneself
+    async with db.system_transaction() as conn:
+        row = await users.lock_membership(conn, company_id, user_id)
+        if row is None:
+            raise NotFound
+        if row.active:
+            raise Conflict("Remove the user from the company first.", slug="still-a-user")
+        if await users.memberships_of(conn, user_id):
+            raise Conflict("This person works in another company too.", slug="used-elsewhere")
+        for session in await sessions.open_ones(conn, user_id, clock()):
+            await end_session(conn, session.session_id, user_id, clock())
+        await privacy.erase(conn, user_id, clock())
+        user = await users.by_id(conn, user_id)
+        assert user is not None  # noqa: S101 — the membership refers to it
+        changed = replace(row, version=row.version + 1)
+        await users.save_membership(conn, changed)
+        await announce.membership(conn, changed, user, caller.actor)

@@ -1,0 +1,122 @@
+"""Mail of identity's own: invitations. Written with the change, sent by a loop."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import make_msgid
+from typing import Any
+
+from services.identity.store import mail
+from services.identity.store.mail import MailRow
+from shared.clock import Clock
+from shared.database import UNAVAILABLE, Connection, Database
+from shared.ids import new_id
+from shared.secretbox import SecretBox
+
+log = logging.getLogger(__name__)
+
+WAITS = (10, 60, 300, 900, 3600)
+LEASE = timedelta(seconds=60)
+
+SUBJECTS = {
+    "fr": "{company} vous invite sur Facteur",
+    "nl": "{company} nodigt u uit op Facteur",
+    "en": "{company} invites you to Facteur",
+}
+BODIES = {
+    "fr": "Bonjour {name},\n\n{company} vous a ouvert un accès. Choisissez votre mot de passe ici :\n\n{link}\n\n"
+    "Ce lien sert une seule fois et expire dans {days} jours.\n",
+    "nl": "Dag {name},\n\n{company} heeft u toegang gegeven. Kies hier uw wachtwoord:\n\n{link}\n\n"
+    "Deze link werkt één keer en vervalt over {days} dagen.\n",
+    "en": "Hello {name},\n\n{company} has given you access. Choose your password here:\n\n{link}\n\n"
+    "This link works once and expires in {days} days.\n",
+}
+
+
+async def invite(
+    conn: Connection,
+    box: SecretBox,
+    *,
+    recipient: str,
+    name: str,
+    company: str,
+    link: str,
+    language: str,
+    days: int,
+    clock: Clock,
+) -> None:
+    """Queue an invitation in the transaction that makes it."""
+    one_line = " ".join(company.split())
+    body = BODIES[language].format(
+        name=" ".join(name.split()), company=one_line, link=link, days=days
+    )
+    subject = SUBJECTS[language].format(company=one_line)
+    mail_id = new_id()
+    sealed = box.seal(body.encode(), mail_id)
+    await mail.add(conn, MailRow(mail_id, recipient, subject, sealed, 0), clock())
+
+
+@dataclass
+class Postman:
+    """`run()` until cancelled: sends what is due, tries again what failed."""
+
+    db: Database
+    box: SecretBox
+    smtp: dict[str, Any]
+    clock: Clock
+
+    async def run(self) -> None:
+        """Send for ever."""
+        while True:
+            try:
+                await self._round()
+            except UNAVAILABLE as error:
+                log.warning("mail waits for the database: %s", type(error).__name__)
+            await asyncio.sleep(0.5)
+
+    async def _round(self) -> None:
+        async with self.db.system_transaction() as conn:
+            due = await mail.lease(conn, self.clock(), self.clock() + LEASE, 20)
+        for row in due:
+            problem = await self._send(row)
+            async with self.db.system_transaction() as conn:
+                if problem is None:
+                    await mail.sent(conn, row.mail_id, self.clock())
+                else:
+                    wait = WAITS[min(row.attempts, len(WAITS)) - 1]
+                    until = self.clock() + timedelta(seconds=wait)
+                    await mail.postpone(conn, row.mail_id, until, problem)
+
+    async def _send(self, row: MailRow) -> str | None:
+        import aiosmtplib
+
+        tls = self.smtp.get("tls", "starttls")
+        try:
+            await aiosmtplib.send(
+                _message(row, self.box.open(row.body, row.mail_id).decode(), self.smtp["sender"]),
+                hostname=self.smtp["host"],
+                port=int(self.smtp.get("port", 587)),
+                use_tls=tls == "implicit",
+                start_tls=tls == "starttls",
+                username=self.smtp.get("username"),
+                password=self.smtp.get("password"),
+                cert_bundle=self.smtp.get("ca_file"),
+                timeout=20,
+            )
+        except (aiosmtplib.SMTPException, OSError) as error:
+            log.warning("an invitation is sent again later: %s", type(error).__name__)
+            return f"{type(error).__name__}: {error}"[:500]
+        return None
+
+
+def _message(row: MailRow, body: str, sender: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = row.recipient
+    message["Subject"] = row.subject
+    message["Message-ID"] = make_msgid(str(row.mail_id), domain=sender.rpartition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(body)
+    return message

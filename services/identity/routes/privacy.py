@@ -1,0 +1,156 @@
+"""Second factor, accountants, support, who has access, API keys, a person's own data."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import EmailStr, Field
+
+from services.identity import views
+from services.identity.commands import api_keys, erasure, factors, privacy
+from services.identity.context import Context, context
+from services.identity.routes.sessions import Body, Code, Name
+from services.identity.store import api_keys as key_store
+from services.identity.store import privacy as store
+from shared.http import AnyCaller, Caller
+from shared.problems import Unauthenticated
+
+router = APIRouter(prefix="/v1", tags=["privacy"])
+
+Ctx = Annotated[Context, Depends(context)]
+
+
+class Privacy(Body):
+    support_access: bool
+    require_two_factor: bool
+
+
+class Accountant(Body):
+    email: EmailStr
+
+
+class NewKey(Body):
+    name: Name
+    scopes: Annotated[list[Literal["read", "write"]], Field(min_length=1)]
+    days: Annotated[int, Field(ge=1, le=730)] = 365
+
+
+@router.post("/me/totp", status_code=201)
+async def begin_totp(caller: AnyCaller, ctx: Ctx) -> dict[str, str]:
+    """Begin to enrol an authenticator app; confirm with one of its codes."""
+    secret, uri = await factors.begin_enrolment(ctx.db, ctx.box, caller)
+    return {"secret": secret, "provisioning_uri": uri}
+
+
+@router.post("/me/totp/confirm")
+async def confirm_totp(body: Code, caller: AnyCaller, ctx: Ctx) -> dict[str, list[str]]:
+    """Confirm the authenticator; the recovery codes are shown once."""
+    codes = await factors.confirm_enrolment(ctx.db, ctx.box, caller, body.code, ctx.clock)
+    return {"recovery_codes": codes}
+
+
+@router.post("/me/totp/remove", status_code=204)
+async def remove_totp(body: Code, caller: Caller, ctx: Ctx) -> None:
+    """Remove the authenticator, by one of its codes."""
+    await factors.remove_factor(ctx.db, ctx.box, caller, body.code, ctx.clock)
+
+
+@router.get("/companies/{company_id}/privacy")
+async def get_privacy(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, bool]:
+    """The company's two switches."""
+    privacy.require_owner(caller, company_id)
+    async with ctx.db.system_transaction() as conn:
+        row = await store.get(conn, company_id)
+    return {
+        "support_access": bool(row and row.support_access),
+        "require_two_factor": bool(row and row.require_2fa),
+    }
+
+
+@router.put("/companies/{company_id}/privacy")
+async def put_privacy(company_id: UUID, body: Privacy, caller: Caller, ctx: Ctx) -> dict[str, bool]:
+    """Set both switches; owners only."""
+    row = await privacy.change_privacy(
+        ctx.db,
+        caller,
+        company_id,
+        support_access=body.support_access,
+        require_two_factor=body.require_two_factor,
+    )
+    return {"support_access": row.support_access, "require_two_factor": row.require_2fa}
+
+
+@router.get("/companies/{company_id}/access-list")
+async def access_list(company_id: UUID, caller: Caller, ctx: Ctx) -> list[dict[str, Any]]:
+    """Who has access: internal and external, password strength, second factor; owners only."""
+    privacy.require_owner(caller, company_id)
+    async with ctx.db.transaction(company_id) as conn:
+        rows = await store.access_list(conn, company_id)
+    return [views.access_view(row) for row in rows]
+
+
+@router.post("/companies/{company_id}/accountants", status_code=201)
+async def add_accountant(
+    company_id: UUID, body: Accountant, caller: Caller, ctx: Ctx
+) -> dict[str, str]:
+    """Give an existing accountant account full access to the file."""
+    row = await privacy.add_accountant(ctx.db, caller, company_id, body.email)
+    return {"user_id": str(row.user_id), "membership_id": str(row.membership_id)}
+
+
+@router.post("/support/companies/{company_id}", status_code=201)
+async def enter_as_support(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, str]:
+    """Support staff open a file whose owner let them."""
+    row = await privacy.enter_as_support(ctx.db, caller, company_id)
+    return {"company_id": str(row.company_id)}
+
+
+@router.post("/api-keys", status_code=201)
+async def create_key(body: NewKey, caller: Caller, ctx: Ctx) -> dict[str, Any]:
+    """A key for a partner system; `secret` is shown once."""
+    row, secret = await api_keys.create_api_key(
+        ctx.db, caller, body.name, list(body.scopes), body.days, ctx.clock
+    )
+    return {**views.key_view(row), "secret": secret}
+
+
+@router.get("/api-keys")
+async def list_keys(caller: Caller, ctx: Ctx) -> list[dict[str, Any]]:
+    """The company's keys, without their secrets."""
+    privacy.require_owner(caller, caller.company_id)
+    async with ctx.db.transaction(caller.company_id) as conn:
+        rows = await key_store.of_company(conn, caller.company_id)
+    return [views.key_view(row) for row in rows]
+
+
+@router.delete("/api-keys/{key_id}", status_code=204)
+async def revoke_key(key_id: UUID, caller: Caller, ctx: Ctx) -> None:
+    """End a key and every token made with it."""
+    await api_keys.revoke_api_key(ctx.db, caller, key_id, ctx.clock)
+
+
+@router.post("/api-keys/token")
+async def key_token(request: Request, ctx: Ctx) -> dict[str, Any]:
+    """`Authorization: ApiKey <secret>` → a ten-minute access token."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "apikey" or not secret:
+        raise Unauthenticated
+    token = await api_keys.token_for_key(ctx.db, ctx.box, secret.strip(), ctx.clock)
+    return {
+        "access_token": token.access_token,
+        "expires_at": token.expires_at,
+        "company_id": str(token.company_id),
+    }
+
+
+@router.get("/me/data")
+async def my_data(caller: Caller, ctx: Ctx) -> dict[str, Any]:
+    """Everything this service keeps about the caller (GDPR, Art. 15)."""
+    async with ctx.db.system_transaction() as conn:
+        return await store.personal_data(conn, caller.user_id)
+
+
+@router.delete("/companies/{company_id}/users/{user_id}/data", status_code=204)
+async def erase_user(company_id: UUID, user_id: UUID, caller: Caller, ctx: Ctx) -> None:
+    """Erase a former user of the company (GDPR, Art. 17); invoices stay as the law keeps them."""
+    await erasure.erase_person(ctx.db, caller, company_id, user_id, ctx.clock)

@@ -1,0 +1,141 @@
+"""Who may look: support switch, mandatory second factor, external users, seats."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.database import Connection
+
+
+@dataclass(frozen=True)
+class PrivacyRow:
+    company_id: UUID
+    support_access: bool
+    require_2fa: bool
+
+
+@dataclass(frozen=True)
+class AccessLine:
+    """One line of the list of who has access."""
+
+    user_id: UUID
+    email: str
+    name: str
+    kind: str
+    role: str
+    password_strength: int | None
+    two_factor: bool
+
+
+async def get(conn: Connection, company_id: UUID) -> PrivacyRow | None:
+    record = await conn.fetchrow(
+        "SELECT company_id, support_access, require_2fa FROM company WHERE company_id = $1",
+        company_id,
+    )
+    return PrivacyRow(**record) if record else None
+
+
+async def save(conn: Connection, row: PrivacyRow) -> None:
+    await conn.execute(
+        "UPDATE company SET support_access = $2, require_2fa = $3 WHERE company_id = $1",
+        row.company_id,
+        row.support_access,
+        row.require_2fa,
+    )
+
+
+async def access_list(conn: Connection, company_id: UUID) -> list[AccessLine]:
+    """Internal users first, then external ones."""
+    records = await conn.fetch(
+        "SELECT u.user_id, u.email, u.first_name || ' ' || u.last_name AS name, m.kind, m.role, "
+        "u.password_strength, u.totp_confirmed_at IS NOT NULL AS two_factor "
+        "FROM membership m JOIN app_user u USING (user_id) WHERE m.company_id = $1 AND m.active "
+        "ORDER BY m.kind = 'internal' DESC, u.last_name, u.first_name",
+        company_id,
+    )
+    return [AccessLine(**record) for record in records]
+
+
+async def is_accountant(conn: Connection, user_id: UUID) -> bool:
+    """Whether this account belongs to a firm (an accountant's account)."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM membership m JOIN company c USING (company_id) "
+        "WHERE m.user_id = $1 AND m.active AND m.kind = 'internal' AND c.kind = 'firm')",
+        user_id,
+    )
+    return found
+
+
+async def is_support(conn: Connection, user_id: UUID) -> bool:
+    found: bool | None = await conn.fetchval(
+        "SELECT is_support FROM app_user WHERE user_id = $1", user_id
+    )
+    return bool(found)
+
+
+async def make_support(conn: Connection, email: str) -> bool:
+    done = await conn.execute(
+        "UPDATE app_user SET is_support = true WHERE lower(email) = lower($1)", email
+    )
+    return done == "UPDATE 1"
+
+
+async def seats_left(conn: Connection, company_id: UUID) -> int | None:
+    """How many internal users may still be added; None: no limit known."""
+    record = await conn.fetchrow(
+        "SELECT s.seats - (SELECT count(*) FROM membership m WHERE m.company_id = $1 AND m.active "
+        "AND m.kind = 'internal') AS rest FROM seats s WHERE s.company_id = $1",
+        company_id,
+    )
+    return record["rest"] if record else None
+
+
+async def set_seats(conn: Connection, company_id: UUID, seats: int, version: int) -> None:
+    await conn.execute(
+        "INSERT INTO seats (company_id, seats, version) VALUES ($1, $2, $3) "
+        "ON CONFLICT (company_id) DO UPDATE SET seats = EXCLUDED.seats, version = EXCLUDED.version "
+        "WHERE seats.version < EXCLUDED.version",
+        company_id,
+        seats,
+        version,
+    )
+
+
+async def personal_data(conn: Connection, user_id: UUID) -> dict[str, Any]:
+    """Everything identity keeps about a person, but for secrets."""
+    user = await conn.fetchrow(
+        "SELECT user_id, email, first_name, last_name, language, created_at FROM app_user WHERE user_id = $1",
+        user_id,
+    )
+    memberships = await conn.fetch(
+        "SELECT company_id, role, kind, profile_id, rights, apps, active FROM membership WHERE user_id = $1",
+        user_id,
+    )
+    sessions = await conn.fetch(
+        "SELECT session_id, created_at, expires_at, revoked_at, address FROM session WHERE user_id = $1",
+        user_id,
+    )
+    return {
+        "user": dict(user) if user else {},
+        "memberships": [dict(row) for row in memberships],
+        "sessions": [dict(row) for row in sessions],
+    }
+
+
+async def erase(conn: Connection, user_id: UUID, now: datetime) -> None:
+    """Put a pseudonym in the place of a person; memberships are ended by the command."""
+    await conn.execute(
+        "UPDATE app_user SET email = 'erased-' || user_id || '@invalid', first_name = '', last_name = '', "
+        "password_hash = NULL, totp_secret = NULL, totp_confirmed_at = NULL, password_strength = NULL "
+        "WHERE user_id = $1",
+        user_id,
+    )
+    await conn.execute("DELETE FROM recovery_code WHERE user_id = $1", user_id)
+    await conn.execute("DELETE FROM known_address WHERE user_id = $1", user_id)
+    await conn.execute("DELETE FROM invitation WHERE user_id = $1", user_id)
+    await conn.execute(
+        "UPDATE session SET revoked_at = coalesce(revoked_at, $2), address = '' WHERE user_id = $1",
+        user_id,
+        now,
+    )

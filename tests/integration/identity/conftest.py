@@ -1,0 +1,153 @@
+"""Identity alone, on a real database and broker, and the people who use it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from deploy.local import postgres
+from deploy.local.broker import Broker
+from deploy.local.peers import mailbox
+from deploy.local.pki import Pki
+from deploy.local.postgres import ServiceDatabase
+from services.identity.app import create_app
+from services.identity.settings import IdentitySettings
+from tests.conftest import DatabaseFactory
+from tests.services import kafka_settings, master_key, served
+
+PASSWORD = "une longue phrase de passe"
+LEGAL = {
+    "name": "Cabinet Martin",
+    "legal_form": "SARL",
+    "registration_number": "732829320",
+    "vat_number": "FR44732829320",
+    "address": {"line1": "1 rue X", "postcode": "75002", "city": "Paris", "country": "FR"},
+}
+
+
+@dataclass
+class Member:
+    """Somebody with a session and, where it gives one, a token."""
+
+    email: str
+    session: str
+    token: str
+    company_id: str
+    user_id: str
+    client: httpx.AsyncClient
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return await self.client.request(method, path, headers=self.bearer, **options)
+
+
+@dataclass
+class Identity:
+    """The service and what tests do with it."""
+
+    client: httpx.AsyncClient
+    database: ServiceDatabase
+    mail: mailbox.Mailbox
+    address: str
+
+    async def session(
+        self, email: str, password: str = PASSWORD, address: str = ""
+    ) -> httpx.Response:
+        headers = {"X-Forwarded-For": address or self.address}
+        return await self.client.post(
+            "/v1/sessions", json={"email": email, "password": password}, headers=headers
+        )
+
+    async def token(self, secret: str, company_id: str | None = None) -> httpx.Response:
+        return await self.client.post(
+            "/v1/sessions/current/token",
+            json={"company_id": company_id},
+            headers={"Authorization": f"Session {secret}"},
+        )
+
+    async def sign_in(self, email: str, company_id: str | None = None) -> Member:
+        secret = (await self.session(email)).json()["session"]
+        token = await self.token(secret, company_id)
+        assert token.status_code == 200, token.text
+        body = token.json()
+        return Member(email, secret, body["access_token"], body["company_id"], "", self.client)
+
+    async def register(self, kind: str = "company", name: str = "Cabinet Martin") -> Member:
+        email = f"{uuid4().hex}@example.org"
+        body = {
+            "kind": kind, "company": {**LEGAL, "name": name}, "email": email, "password": PASSWORD,
+            "first_name": "Odile", "last_name": "Martin",
+        }  # fmt: skip
+        created = await self.client.post("/v1/registrations", json=body)
+        assert created.status_code == 201, created.text
+        member = await self.sign_in(email)
+        member.user_id = created.json()["user_id"]
+        return member
+
+    async def invite(
+        self, owner: Member, email: str = "", role: str = "employee"
+    ) -> httpx.Response:
+        body = {
+            "email": email or f"{uuid4().hex}@example.org", "first_name": "Luc",
+            "last_name": "Petit", "role": role,
+        }  # fmt: skip
+        return await owner.call("POST", f"/v1/companies/{owner.company_id}/users", json=body)
+
+    async def employee(self, owner: Member, role: str = "employee") -> Member:
+        invited = (await self.invite(owner, role=role)).json()
+        accepted = await self.client.post(
+            "/v1/invitations/accept", json={"secret": invited["invitation"], "password": PASSWORD}
+        )
+        assert accepted.status_code == 204, accepted.text
+        member = await self.sign_in(invited["email"])
+        member.user_id = invited["user_id"]
+        return member
+
+
+@pytest.fixture(scope="module")
+async def identity_service(
+    postgres_server: postgres.PostgresServer,
+    migrated_template: DatabaseFactory,
+    kafka_broker: Broker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Identity]:
+    """One service a module; tests share it and keep apart by their people and addresses."""
+    folder = tmp_path_factory.mktemp("identity")
+    template = await migrated_template("identity")
+    name = f"identity_{uuid4().hex[:8]}"
+    database = await postgres.clone(postgres_server.cluster, template, name)
+    pki = Pki.at(folder / "pki")
+    pki.server()
+    tls = (pki.folder / "tls-localhost.pem", pki.folder / "tls-localhost.key")
+    mail = await mailbox.Mailbox(mailbox.Options(folder / "mail", *tls)).start()
+    settings = IdentitySettings(
+        database_url=database.runtime_dsn,
+        master_key_file=master_key(folder),
+        failures_per_address=8,
+        failures_per_account=4,
+        smtp={"host": "localhost", "port": mail.ports["smtp"], "sender": "facteur@localhost.example",
+              "ca_file": str(pki.folder / "tls-ca.pem")},
+    )  # fmt: skip
+    async with served(create_app(settings, kafka_settings(kafka_broker))) as client:
+        yield Identity(client, database, mail, "")
+    await mail.close()
+    await postgres.drop(postgres_server.cluster, name)
+
+
+@pytest.fixture
+def identity(identity_service: Identity, _addresses: "count[int]") -> Identity:
+    """The service, called from an address that no other test calls from."""
+    number = next(_addresses)
+    return replace(identity_service, address=f"10.0.{number // 250}.{number % 250 + 1}")
+
+
+@pytest.fixture(scope="session")
+def _addresses() -> "count[int]":
+    return count()

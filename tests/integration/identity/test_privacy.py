@@ -1,0 +1,173 @@
+"""Who may look: second factor, accountants, support, API keys, erasure."""
+
+import time
+
+import pyotp
+import pytest
+
+from services.identity.domain import totp
+from services.identity.store import privacy
+from shared.database import connect
+from tests.integration.identity.conftest import Identity, Member
+
+
+def code(secret: str, steps_ahead: int = 0) -> str:
+    """The code that an authenticator app shows."""
+    return pyotp.TOTP(secret).at(int(time.time()) + 30 * steps_ahead)
+
+
+async def enrol(member: Member) -> tuple[str, list[str]]:
+    """Enrol an authenticator; returns its secret and the recovery codes."""
+    begun = (await member.call("POST", "/v1/me/totp")).json()
+    confirmed = await member.call(
+        "POST", "/v1/me/totp/confirm", json={"code": code(begun["secret"], -1)}
+    )
+    assert confirmed.status_code == 200, confirmed.text
+    return begun["secret"], confirmed.json()["recovery_codes"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")],
+)
+def test_codes_are_those_of_rfc_6238(seconds: int, expected: str) -> None:
+    from datetime import UTC, datetime
+
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    now = datetime.fromtimestamp(seconds, UTC)
+    assert totp.matching_step(secret, expected, now, 0) == seconds // 30
+    assert totp.matching_step(secret, expected, now, seconds // 30) is None
+
+
+async def second_step(identity: Identity, session: str, given: str) -> int:
+    answer = await identity.client.post(
+        "/v1/sessions/current/second-factor",
+        json={"code": given},
+        headers={"Authorization": f"Session {session}"},
+    )
+    return answer.status_code
+
+
+async def test_sign_in_with_a_code_that_works_once(identity: Identity) -> None:
+    owner = await identity.register()
+    secret, _ = await enrol(owner)
+    opened = (await identity.session(owner.email)).json()
+    assert opened["second_factor"] is True
+    assert (await identity.token(opened["session"])).status_code == 403
+    present = code(secret)
+    assert await second_step(identity, opened["session"], present) == 204
+    assert (await identity.token(opened["session"])).status_code == 200
+    again = (await identity.session(owner.email)).json()["session"]
+    assert await second_step(identity, again, present) == 401
+
+
+async def test_a_recovery_code_works_once(identity: Identity) -> None:
+    owner = await identity.register()
+    _, recovery = await enrol(owner)
+    assert len(recovery) == 10
+    for expected in (204, 401):
+        session = (await identity.session(owner.email)).json()["session"]
+        assert await second_step(identity, session, recovery[0]) == expected
+
+
+async def test_wrong_codes_end_the_session(identity: Identity) -> None:
+    owner = await identity.register()
+    await enrol(owner)
+    session = (await identity.session(owner.email)).json()["session"]
+    assert [await second_step(identity, session, "000000") for _ in range(5)] == [401] * 5
+    refused = await identity.token(session)
+    assert refused.status_code == 401
+
+
+async def test_where_a_second_factor_is_required_who_has_none_reaches_enrolment_only(
+    identity: Identity,
+) -> None:
+    owner = await identity.register("firm")
+    required = {"support_access": False, "require_two_factor": True}
+    path = f"/v1/companies/{owner.company_id}/privacy"
+    assert (await owner.call("PUT", path, json=required)).status_code == 200
+    unenrolled = await identity.sign_in(owner.email)
+    refused = await unenrolled.call("GET", "/v1/companies")
+    assert refused.json()["type"] == "urn:facteur:problem:second-factor-enrolment"
+    await enrol(unenrolled)
+    enrolled = await identity.token(unenrolled.session)
+    unenrolled.token = enrolled.json()["access_token"]
+    assert (await unenrolled.call("GET", "/v1/companies")).status_code == 200
+
+
+async def test_an_accountant_is_added_by_the_email_of_an_accountant_account(
+    identity: Identity,
+) -> None:
+    owner, firm = await identity.register(), await identity.register("firm")
+    path = f"/v1/companies/{owner.company_id}/accountants"
+    unknown = await owner.call("POST", path, json={"email": "nobody@example.org"})
+    employee = await identity.employee(owner)
+    no_accountant = await owner.call("POST", path, json={"email": employee.email})
+    assert [unknown.status_code, no_accountant.status_code] == [422, 422]
+    assert unknown.json()["detail"] == no_accountant.json()["detail"]
+    assert (await owner.call("POST", path, json={"email": firm.email})).status_code == 201
+    working = await identity.sign_in(firm.email, owner.company_id)
+    assert (await working.call("GET", f"/v1/companies/{owner.company_id}")).status_code == 200
+    user = f"/v1/companies/{owner.company_id}/users/{firm.user_id}"
+    assert (await owner.call("DELETE", user)).status_code == 204
+    assert (await working.call("GET", f"/v1/companies/{owner.company_id}")).status_code == 401
+
+
+async def test_support_has_access_only_while_the_switch_is_on(identity: Identity) -> None:
+    owner, support = await identity.register(), await identity.register()
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        assert await privacy.make_support(conn, support.email)
+    await db.close()
+    enter = f"/v1/support/companies/{owner.company_id}"
+    assert (await owner.call("POST", enter)).status_code == 403
+    assert (await support.call("POST", enter)).status_code == 403
+    switch = f"/v1/companies/{owner.company_id}/privacy"
+    await owner.call("PUT", switch, json={"support_access": True, "require_two_factor": False})
+    assert (await support.call("POST", enter)).status_code == 201
+    inside = await identity.sign_in(support.email, owner.company_id)
+    assert (await inside.call("GET", f"/v1/companies/{owner.company_id}")).status_code == 200
+    await owner.call("PUT", switch, json={"support_access": False, "require_two_factor": False})
+    assert (await inside.call("GET", f"/v1/companies/{owner.company_id}")).status_code == 401
+    assert (await support.call("POST", enter)).status_code == 403
+
+
+async def test_only_owners_see_who_has_access(identity: Identity) -> None:
+    owner = await identity.register()
+    employee = await identity.employee(owner)
+    path = f"/v1/companies/{owner.company_id}/access-list"
+    assert (await employee.call("GET", path)).status_code == 403
+    lines = (await owner.call("GET", path)).json()
+    assert {line["email"] for line in lines} == {owner.email, employee.email}
+    assert all(0 <= line["password_strength"] <= 4 for line in lines)
+    assert all(line["two_factor"] is False for line in lines)
+
+
+async def test_an_api_key_does_what_its_scopes_say_until_it_is_revoked(identity: Identity) -> None:
+    owner = await identity.register("firm")
+    made = await owner.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"]})
+    secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
+    token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
+    key = Member("", "", token["access_token"], token["company_id"], "", identity.client)
+    assert (await key.call("GET", "/v1/companies")).status_code == 200
+    refused = await key.call("POST", "/v1/companies", json={"name": "X"})
+    assert refused.json()["type"] == "urn:facteur:problem:scope-missing"
+    listed = (await owner.call("GET", "/v1/api-keys")).json()
+    assert [k["name"] for k in listed] == ["ERP"]
+    assert "secret" not in listed[0]
+    gone = await owner.call("DELETE", f"/v1/api-keys/{made.json()['key_id']}")
+    assert gone.status_code == 204
+    assert (await key.call("GET", "/v1/companies")).status_code == 401
+    assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 401
+
+
+async def test_a_former_user_is_erased_and_a_present_one_isn_t(identity: Identity) -> None:
+    owner = await identity.register()
+    employee = await identity.employee(owner)
+    user = f"/v1/companies/{owner.company_id}/users/{employee.user_id}"
+    assert (await owner.call("DELETE", f"{user}/data")).status_code == 409
+    assert (await employee.call("GET", "/v1/me/data")).json()["user"]["email"] == employee.email
+    await owner.call("DELETE", user)
+    assert (await owner.call("DELETE", f"{user}/data")).status_code == 204
+    assert (await identity.session(employee.email)).status_code == 401
+    assert (await identity.token(employee.session)).status_code == 401
