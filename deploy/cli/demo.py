@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,23 @@ def run_demo(arguments: argparse.Namespace) -> int:
     except (StartError, Refused, NeverCame) as error:
         _say(f"facteur demo: {error}")
         return 1
+    except asyncio.CancelledError:
+        _say("facteur demo: stopped before its end, as asked")
+        return 130
 
 
 def run_up(_: argparse.Namespace) -> int:
     """The stack alone, until Ctrl-C."""
     from deploy.local.paths import state_dir
+    from deploy.local.process import StartError
 
-    return asyncio.run(_up(state_dir()))
+    try:
+        return asyncio.run(_up(state_dir()))
+    except StartError as error:
+        _say(f"facteur up: {error}")
+        return 1
+    except asyncio.CancelledError:
+        return 130
 
 
 async def _demo(root: Path, channels: tuple[str, ...], arguments: argparse.Namespace) -> int:
@@ -66,7 +77,7 @@ async def _demo(root: Path, channels: tuple[str, ...], arguments: argparse.Names
     from deploy.local.stack import Stack
 
     began = time.monotonic()
-    stop = _told_to_stop()
+    _heed_signals()
     workers = dict.fromkeys(channels, 1)
     async with Stack(root, ephemeral_ports=arguments.once, workers=workers, say=_say) as stack:
         story = Story(stack, _say, corpus(), channels)
@@ -84,25 +95,32 @@ async def _demo(root: Path, channels: tuple[str, ...], arguments: argparse.Names
             _say("a proof is missing: see the table")
         if not arguments.once:
             _addresses(stack)
-            await stop.wait()
+            await _until_told()
     return 0 if proved else 1
 
 
 async def _up(root: Path) -> int:
     from deploy.local.stack import Stack
 
-    stop = _told_to_stop()
+    _heed_signals()
     async with Stack(root, say=_say) as stack:
         _addresses(stack)
-        await stop.wait()
+        await _until_told()
     return 0
 
 
-def _told_to_stop() -> asyncio.Event:
-    stop = asyncio.Event()
+def _heed_signals() -> None:
+    """Ctrl-C and SIGTERM cancel what is under way; the stack ends what it started."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 — called from a coroutine
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+async def _until_told() -> None:
+    """Stay up; being told to stop is the good end."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
 
 
 def corpus() -> Path:

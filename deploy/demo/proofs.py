@@ -26,7 +26,9 @@ class Row:
     seconds: float
     """From the issuing request's answer to the peer's proof."""
     at_peer: bool
-    """Whether the peer, asked by itself, has the document."""
+    """Whether the peer, asked by itself, has the document, once."""
+    trace_id: str
+    """The trace that began with the request that issued it."""
 
 
 class Proofs:
@@ -66,7 +68,14 @@ class Proofs:
             seconds = (ended - datetime.fromisoformat(invoice["issued_at"])).total_seconds()
             at_peer = await self._at_peer(delivery)
             self.rows.append(
-                Row(invoice["number"], delivery["channel"], _proof(delivery), seconds, at_peer)
+                Row(
+                    invoice=invoice["number"],
+                    channel=delivery["channel"],
+                    proof=_proof(delivery),
+                    seconds=seconds,
+                    at_peer=at_peer,
+                    trace_id=invoice["trace_id"],
+                )
             )
             self._say(f"      {delivery['channel']:7} {_proof(delivery)}")
 

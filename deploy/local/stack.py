@@ -200,7 +200,7 @@ class Stack:
             env=self.environments[name],
             ready=lambda: says_ready(address),
             stop_seconds=25,
-            ready_seconds=90,
+            ready_seconds=180,
         )
 
     def _worker_programs(self) -> list[Program]:
