@@ -56,13 +56,10 @@ class Bus:
     def subscribe(self, runner: BatchRunner) -> None:
         """Declare one subscriber a lane; call before `start`."""
         service = self.consumers.service
-        lanes = self.consumers.lanes()
-        slowest = "facts" if "facts" in lanes else next(iter(lanes), "")
-        for lane, topics in lanes.items():
-            extra = [retry_topic(service)] if lane == slowest else []
+        for lane, topics in self.consumers.lanes().items():
             subscriber = self.broker.subscriber(
                 *topics,
-                *extra,
+                retry_topic(service),
                 batch=True,
                 group_id=f"{service}.{lane}",
                 auto_offset_reset="earliest",
@@ -76,7 +73,7 @@ class Bus:
                 heartbeat_interval_ms=self.kafka.heartbeat_ms,
                 max_poll_interval_ms=600_000,
             )
-            subscriber(_handler(runner.run))
+            subscriber(_handler(dataclasses.replace(runner, lane=lane).run))
             self._subscribers[lane] = subscriber
 
     async def start(self) -> None:

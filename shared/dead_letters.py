@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from shared.records import (
     HANDLER,
+    LANE,
     ORIGIN_OFFSET,
     ORIGIN_PARTITION,
     ORIGIN_TOPIC,
@@ -32,12 +33,13 @@ class DeadLetters:
     count: int = 0
     _producer: AIOKafkaProducer | None = None
 
-    async def add(self, record: Record, *, reason: str, handler: str) -> None:
+    async def add(self, record: Record, *, reason: str, handler: str, lane: str) -> None:
         """Publish `record` with its reason; returns once the broker has it, however long that takes."""
         headers = [(n, v) for n, v in record.headers if n not in OWN_HEADERS]
         headers += [
             (REASON, reason[:2000].encode()),
             (HANDLER, handler.encode()),
+            (LANE, lane.encode()),
             (ORIGIN_TOPIC, origin_of(record).encode()),
             (ORIGIN_PARTITION, str(record.partition).encode()),
             (ORIGIN_OFFSET, str(record.offset).encode()),

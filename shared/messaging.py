@@ -18,7 +18,7 @@ from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
 from shared.dead_letters import DeadLetters
 from shared.events import Envelope, Event, Undecodable, read_envelope, read_event
 from shared.failpoints import failpoint
-from shared.records import Record, origin_of
+from shared.records import Record, origin_of, put_back_for_another
 from shared.telemetry import consumer_span
 
 log = logging.getLogger(__name__)
@@ -61,13 +61,14 @@ class Consumers:
 
     def __init__(self, service: str) -> None:
         self.service = service
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[tuple[str, str], Subscription] = {}
+        """By lane and topic."""
 
     def on(self, kind: type[Event], *, lane: str = "facts") -> Callable[[Handler], Handler]:
-        """Register a handler `(conn, event, envelope)`; one a topic in each service."""
+        """Register a handler `(conn, event, envelope)`; one a topic in each lane."""
 
         def register(handler: Handler) -> Handler:
-            self.subscriptions[kind.topic] = Subscription(kind, handler, lane)
+            self.subscriptions[lane, kind.topic] = Subscription(kind, handler, lane)
             return handler
 
         return register
@@ -75,14 +76,14 @@ class Consumers:
     def lanes(self) -> dict[str, list[str]]:
         """Topics by lane."""
         found: dict[str, list[str]] = {}
-        for topic, subscription in self.subscriptions.items():
-            found.setdefault(subscription.lane, []).append(topic)
+        for lane, topic in self.subscriptions:
+            found.setdefault(lane, []).append(topic)
         return found
 
-    def decode(self, record: Record) -> Item:
+    def decode(self, record: Record, lane: str) -> Item:
         """A record as an event for its handler; Undecodable says why not."""
         topic = origin_of(record)
-        subscription = self.subscriptions.get(topic)
+        subscription = self.subscriptions.get((lane, topic))
         if subscription is None:
             raise Undecodable(f"nothing here listens to {topic}")
         envelope = read_envelope(topic, record.key, record.headers)
@@ -98,6 +99,7 @@ class BatchRunner:
     database: Database
     dead_letters: DeadLetters
     on_applied: Callable[[], None] = lambda: None
+    lane: str = "facts"
     applied: int = field(default=0)
 
     async def run(self, records: Sequence[Record]) -> None:
@@ -118,17 +120,21 @@ class BatchRunner:
         failpoint("consume.after_batch")
 
     async def _decoded(self, record: Record) -> Item | None:
-        try:
-            return self.consumers.decode(record)
-        except Undecodable as error:
-            await self.dead_letters.add(record, reason=error.reason, handler="decode")
+        if put_back_for_another(record, self.lane):
             return None
+        try:
+            return self.consumers.decode(record, self.lane)
+        except Undecodable as error:
+            await self._set_aside(record, error.reason, "decode")
+            return None
+
+    async def _set_aside(self, record: Record, reason: str, handler: str) -> None:
+        await self.dead_letters.add(record, reason=reason, handler=handler, lane=self.lane)
 
     async def _apply(self, items: Sequence[Item]) -> None:
         async with self.database.system_transaction() as conn:
-            new = await inbox.add(
-                conn, self.consumers.service, [i.envelope.event_id for i in items]
-            )
+            consumer = f"{self.consumers.service}.{self.lane}"
+            new = await inbox.add(conn, consumer, [i.envelope.event_id for i in items])
             for item in items:
                 if item.envelope.event_id in new:
                     new.discard(item.envelope.event_id)
@@ -152,7 +158,7 @@ class BatchRunner:
                     continue
             else:
                 return
-            await self.dead_letters.add(item.record, reason=reason, handler=item.subscription.name)
+            await self._set_aside(item.record, reason, item.subscription.name)
             return
 
     async def _until_there(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -8,7 +8,8 @@ ORIGIN_PARTITION = "facteur-origin-partition"
 ORIGIN_OFFSET = "facteur-origin-offset"
 REASON = "facteur-reason"
 HANDLER = "facteur-handler"
-OWN_HEADERS = {ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, REASON, HANDLER}
+LANE = "facteur-lane"
+OWN_HEADERS = {ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, REASON, HANDLER, LANE}
 
 
 class Record(Protocol):
@@ -30,3 +31,11 @@ def origin_of(record: Record) -> str:
         if name == ORIGIN_TOPIC:
             return value.decode(errors="replace")
     return record.topic
+
+
+def put_back_for_another(record: Record, lane: str) -> bool:
+    """Whether an operator put this record back for another lane of the service than `lane`."""
+    if not record.topic.startswith("retry."):
+        return False
+    meant = [value.decode(errors="replace") for name, value in record.headers if name == LANE]
+    return lane not in (meant or ["facts"])

@@ -97,7 +97,7 @@ class Service:
             await prepare(self)
         self.stage = "waiting for the broker"
         kinds = {k.topic: k for k in published_by(self.name)}
-        kinds |= {t: s.kind for t, s in self.consumers.subscriptions.items()}
+        kinds |= {s.kind.topic: s.kind for s in self.consumers.subscriptions.values()}
         own = (dead_letter_topic(self.name), retry_topic(self.name))
         await ensure_topics(self.kafka, kinds.values(), own)
         self._spawn(self.relay.run(), "relay")

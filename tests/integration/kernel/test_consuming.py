@@ -85,13 +85,15 @@ async def test_one_bad_record_in_a_batch_over_two_partitions_costs_no_other(tall
 
 
 async def test_a_dead_letter_put_back_takes_effect_for_that_service_alone(tally: Tally) -> None:
-    from shared.records import ORIGIN_TOPIC
+    from shared.records import LANE, ORIGIN_TOPIC
 
     key, value, headers = record(tally.event("put back"))
-    back = [*headers, (ORIGIN_TOPIC, tally.kind.topic.encode())]
-    await tally.publish((key, value, back), topic=f"retry.{tally.service}")
+    back = [*headers, (ORIGIN_TOPIC, tally.kind.topic.encode()), (LANE, b"facts")]
+    elsewhere = [*headers, (ORIGIN_TOPIC, b"session.revoked"), (LANE, b"access")]
+    await tally.publish((key, value, elsewhere), (key, value, back), topic=f"retry.{tally.service}")
     async with running(tally):
         await heard(tally, "put back")
+        assert await tally.dead_letters() == []
 
 
 async def test_stopping_in_the_middle_loses_and_repeats_nothing(tally: Tally) -> None:
