@@ -59,6 +59,10 @@ def add_commands(commands: Any) -> None:
     add_stack(keys)
     keys.set_defaults(run=_keys)
 
+    audit = commands.add_parser("audit", help="check the audit chain; a break is located")
+    audit.add_argument("action", choices=("verify",))
+    audit.set_defaults(run=lambda a: asyncio.run(_audit(a)))
+
     rules = commands.add_parser("rules", help="the official rule sets in force")
     rules.set_defaults(run=_rules)
 
@@ -141,6 +145,17 @@ async def _subscription(arguments: argparse.Namespace) -> int:
         )
     print(f"{arguments.company}: {arguments.plan}, {', '.join(arguments.option) or 'no option'}")
     return 0
+
+
+async def _audit(arguments: argparse.Namespace) -> int:
+    from services.portal.audit import verify_chain
+
+    async with _database("portal", arguments.stack) as db:
+        broken = await verify_chain(db)
+    for found in broken:
+        print(f"entry {found.position}: {found.problem}")
+    print("the audit chain is broken" if broken else "the audit chain holds")
+    return 1 if broken else 0
 
 
 def _keys(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.portal.audit import listen_to_everything
 from services.portal.store import readmodels
 from services.portal.store.readmodels import DeliveryFace, InvoiceFace, PurchaseFace, TimelineRow
 from shared.access.projection import listen_to_identity
@@ -22,6 +23,7 @@ from shared.messaging import Consumers
 
 consumers = Consumers("portal")
 listen_to_identity(consumers)
+listen_to_everything(consumers)
 
 TRACE_ID = slice(3, 35)
 """Where the trace id stands in a W3C traceparent."""

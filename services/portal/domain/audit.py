@@ -1,0 +1,94 @@
+"""The audit chain: each entry's hash binds its content and the hash before it (SHA-256)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+OMITTED = frozenset({
+    "original", "readable", "document", "invoice", "email", "first_name", "last_name", "address",
+    "public_key", "words", "target", "name",
+})  # fmt: skip
+"""Fields that the chain doesn't hold: documents (their own hashes do) and personal data."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One link."""
+
+    position: int
+    event_id: UUID
+    happened_at: datetime
+    company_id: UUID | None
+    actor: str
+    action: str
+    subject: str
+    trace_id: str
+    detail: Mapping[str, Any]
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where a chain doesn't hold, and how."""
+
+    position: int
+    problem: str
+
+
+def link(before: bytes, entry: Entry) -> bytes:
+    """The hash of an entry that follows the one with hash `before`."""
+    content = {
+        "position": entry.position,
+        "event": str(entry.event_id),
+        "time": entry.happened_at.astimezone(UTC).isoformat(),
+        "company": str(entry.company_id) if entry.company_id else None,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "trace": entry.trace_id,
+        "detail": entry.detail,
+    }
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(before + text.encode()).digest()
+
+
+def detail_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an event the audit keeps: small values, no documents, no personal data."""
+    return {
+        name: value
+        for name, value in event.items()
+        if name not in OMITTED and (not isinstance(value, str) or len(value) <= 300)
+    }
+
+
+@dataclass
+class Verification:
+    """Walks a chain from its beginning, entry by entry; each break is located, and the walk goes on."""
+
+    broken: list[Break] = field(default_factory=list)
+    expected: int = 1
+    before: bytes = b""
+
+    def feed(self, entry: Entry) -> None:
+        """The next entry, in the order of positions."""
+        if entry.position != self.expected:
+            missing = f"entries {self.expected} to {entry.position - 1} are missing"
+            self.broken.append(Break(self.expected, missing))
+        elif link(self.before, entry) != entry.hash:
+            changed = "the entry was changed, or put in another place"
+            self.broken.append(Break(entry.position, changed))
+        self.before, self.expected = entry.hash, entry.position + 1
+
+    def finish(self, head_position: int, head_hash: bytes) -> list[Break]:
+        """Compare the end with what was sealed; returns every break, empty when the chain holds."""
+        last = self.expected - 1
+        if last != head_position:
+            cut = f"the chain ends at {last}, and had {head_position} entries"
+            self.broken.append(Break(self.expected, cut))
+        elif self.before != head_hash:
+            self.broken.append(Break(head_position, "the end of the chain isn't what was sealed"))
+        return self.broken
