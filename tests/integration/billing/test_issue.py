@@ -198,7 +198,7 @@ async def test_row_level_security_is_a_second_wall(billing: Billing) -> None:
     await billing.issue(await billing.draft(await billing.customer()))
     runtime = billing.runtime
     for table in ("customer", "series", "draft", "invoice", "rendering"):
-        count = f"SELECT count(*) FROM {table}"
+        count = f"SELECT count(*) FROM {table}"  # noqa: S608
         assert await runtime.pool.fetchval(count) == 0, f"{table} without a scope"
         async with runtime.transaction(billing.other.company_id) as conn:
             assert await conn.fetchval(count) == 0, f"{table} in another's scope"

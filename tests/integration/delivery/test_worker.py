@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import statistics
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ async def test_retries_follow_the_schedule_then_it_is_listed_and_resent_by_hand(
         made = await delivering.attempts(row["delivery_id"])
         waits = [
             (b["started_at"] - a["ended_at"]).total_seconds()
-            for a, b in zip(made, made[1:], strict=False)
+            for a, b in pairwise(made)
         ]
         assert len(made) == 4
         assert all(w >= least for w, least in zip(waits, (0.2, 0.5, 1.0), strict=True)), waits
