@@ -54,7 +54,7 @@ async def served(app: FastAPI, *, until_ready: bool = True) -> AsyncIterator[htt
             await task
 
 
-async def ready(client: httpx.AsyncClient, seconds: float = 30) -> None:
+async def ready(client: httpx.AsyncClient, seconds: float = 120) -> None:
     """Wait until the service says it is ready; fails with its last word."""
     deadline = asyncio.get_running_loop().time() + seconds
     last = "no answer"
@@ -71,7 +71,7 @@ async def ready(client: httpx.AsyncClient, seconds: float = 30) -> None:
     raise AssertionError(f"not ready after {seconds} s: {last}")
 
 
-async def eventually(check, seconds: float = 15, step: float = 0.02):  # type: ignore[no-untyped-def]
+async def eventually(check, seconds: float = 45, step: float = 0.02):  # type: ignore[no-untyped-def]
     """Await `check()` until it returns something true; returns that."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:

@@ -61,6 +61,7 @@ def add_commands(commands: Any) -> None:
 
     audit = commands.add_parser("audit", help="check the audit chain; a break is located")
     audit.add_argument("action", choices=("verify",))
+    add_stack(audit)
     audit.set_defaults(run=lambda a: asyncio.run(_audit(a)))
 
     rules = commands.add_parser("rules", help="the official rule sets in force")
