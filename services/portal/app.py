@@ -1,13 +1,44 @@
 """Wiring of the portal."""
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
 
+from services.portal.live import Live
 from services.portal.projections import consumers
-from services.portal.routes import api
+from services.portal.routes import api, audit
+from services.portal.routes.pages import (
+    account,
+    companies,
+    customers,
+    deployment,
+    drafts,
+    errors,
+    events,
+    invoices,
+    legal,
+    overview,
+    users,
+)
 from services.portal.settings import PortalSettings
+from services.portal.web.edge import PageEdge
+from services.portal.web.owners import open_owners
 from shared.clock import system_clock
 from shared.service import Service, make_app
 from shared.settings import KafkaSettings
+
+PAGES = (
+    account,
+    deployment,
+    legal,
+    companies,
+    users,
+    customers,
+    drafts,
+    events,
+    invoices,
+    overview,
+)
 
 
 def create_app(
@@ -16,7 +47,40 @@ def create_app(
     """The service as an ASGI application; settings come from the environment unless given."""
     settings = settings or PortalSettings()
     service = Service("portal", settings, kafka or KafkaSettings(), consumers)
-    app = make_app(service, version="1.0.0")
+    app = make_app(service, version="1.0.0", docs_url=None, redoc_url=None)
     app.state.settings, app.state.clock = settings, system_clock
+    urls = {
+        "identity": settings.identity_url,
+        "billing": settings.billing_url,
+        "delivery": settings.delivery_url,
+    }
+    app.state.owners = open_owners(urls, settings.owner_timeout_seconds)
+    app.state.live = live = Live()
+    service.background = (live.poll,)
+    service.on_database = (_listen_for_the_end(live),)
+    service.on_stop = (app.state.owners.client.aclose,)
     app.include_router(api.router)
+    app.include_router(audit.router)
+    for module in PAGES:
+        app.include_router(module.router)
+    errors.install(app)
+    edge = Middleware(PageEdge, secure=settings.secure_cookies, unexpected=errors.unexpected)
+    app.user_middleware.append(edge)
+    _serve_files(app)
     return app
+
+
+def _listen_for_the_end(live: Live):  # type: ignore[no-untyped-def]
+    async def listen(_: Service) -> None:
+        live.close_at_sigterm()
+
+    return listen
+
+
+def _serve_files(app: FastAPI) -> None:
+    """Our own files, and those of the wheels that bring Tabler and htmx; nothing is copied."""
+    tabler = StaticFiles(packages=[("starlette_admin", "static")])
+    htmx = StaticFiles(packages=[("django_htmx", "static/django_htmx")])
+    app.mount("/static/tabler", tabler, name="tabler")
+    app.mount("/static/htmx", htmx, name="htmx")
+    app.mount("/static/portal", StaticFiles(packages=[("services.portal", "static")]), name="own")

@@ -195,3 +195,36 @@ async def newest_change(conn: Connection, company_id: UUID, invoice_id: UUID) ->
         invoice_id,
     )
     return count
+
+
+async def invoice(conn: Connection, company_id: UUID, invoice_id: UUID) -> InvoiceFace | None:
+    record = await conn.fetchrow(
+        "SELECT invoice_id, company_id, customer_id, number, document_kind, buyer_name, amount_due, currency, "
+        "issue_date, issued_at FROM invoice_face WHERE company_id = $1 AND invoice_id = $2",
+        company_id,
+        invoice_id,
+    )
+    return InvoiceFace(**record) if record else None
+
+
+async def numbers_of(
+    conn: Connection, company_id: UUID, invoice_ids: list[UUID]
+) -> dict[str, InvoiceFace]:
+    """Invoice id → its face."""
+    records = await conn.fetch(
+        "SELECT invoice_id, company_id, customer_id, number, document_kind, buyer_name, amount_due, currency, "
+        "issue_date, issued_at FROM invoice_face WHERE company_id = $1 AND invoice_id = ANY($2)",
+        company_id,
+        invoice_ids,
+    )
+    return {str(record["invoice_id"]): InvoiceFace(**record) for record in records}
+
+
+async def changes(conn: Connection, invoice_ids: list[UUID]) -> dict[UUID, int]:
+    """How many entries each timeline has; grows with every change."""
+    records = await conn.fetch(
+        "SELECT invoice_id, count(*) AS entries FROM timeline WHERE invoice_id = ANY($1) "
+        "GROUP BY invoice_id",
+        invoice_ids,
+    )
+    return {record["invoice_id"]: record["entries"] for record in records}

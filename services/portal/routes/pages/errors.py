@@ -1,0 +1,89 @@
+"""Refusals as pages, in the reader's language, with the trace id to quote."""
+
+import logging
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from services.portal.web import session
+from services.portal.web.problems import problem_text
+from services.portal.web.visitor import Visitor, language_of
+from shared.database import UNAVAILABLE
+from shared.http import problem_response
+from shared.problems import Invalid, NotFound, NotReady, Problem
+
+log = logging.getLogger(__name__)
+
+ENDED = ("unauthenticated",)
+
+
+def install(app: FastAPI) -> None:
+    """Takes the place of the problem details for everything that isn't the API."""
+
+    @app.exception_handler(Problem)
+    async def _(request: Request, problem: Problem) -> Response:
+        return answered(request, problem)
+
+    @app.exception_handler(HTTPException)
+    async def _(request: Request, error: HTTPException) -> Response:
+        title = str(error.detail)
+        slug = "not-found" if error.status_code == 404 else f"http-{error.status_code}"
+        return answered(request, Problem(title, status=error.status_code, slug=slug, title=title))
+
+    @app.exception_handler(RequestValidationError)
+    async def _(request: Request, error: RequestValidationError) -> Response:
+        fields = [
+            {"field": ".".join(str(p) for p in e["loc"][1:]), "message": e["msg"]}
+            for e in error.errors()
+        ]
+        return answered(request, Invalid(errors=fields) if _is_api(request) else NotFound())
+
+    async def away(request: Request, error: Exception) -> Response:
+        log.warning("database away during a request: %s", type(error).__name__)
+        return answered(request, NotReady())
+
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, away)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """The page of what nobody foresaw."""
+    log.error("unexpected at %s %s", request.method, request.url.path, exc_info=error)
+    return answered(request, Problem())
+
+
+def answered(request: Request, problem: Problem) -> Response:
+    """The page of a refusal; the sign-in page, with a way back, for somebody whose session ended."""
+    if _is_api(request):
+        return problem_response(problem)
+    if problem.status == 401 and problem.slug in ENDED:
+        return _sign_in(request)
+    visitor = getattr(request.state, "visitor", None) or Visitor(request, language_of(request))
+    answer: Response = visitor.page(
+        "error.html",
+        status=problem.status,
+        status_code=problem.status,
+        slug=problem.slug,
+        said=problem_text(visitor.language, problem),
+    )
+    for name, value in problem.headers.items():
+        answer.headers[name] = value
+    return answer
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/health", "/openapi.json"))
+
+
+def _sign_in(request: Request) -> Response:
+    session.set_cookie(request, "token", "")
+    wanted = request.url.path if request.method == "GET" else "/"
+    if request.method == "GET" and request.url.query:
+        wanted += f"?{request.url.query}"
+    address = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
+    if request.headers.get("hx-request") == "true":
+        return Response(status_code=401, headers={"HX-Redirect": address})
+    return RedirectResponse(address, status_code=303)

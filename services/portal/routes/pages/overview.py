@@ -1,0 +1,80 @@
+"""Dashboard, deliveries by state, purchases."""
+
+import asyncio
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.portal.domain.timeline import OVER
+from services.portal.store import dashboard as store
+from services.portal.store import readmodels
+from services.portal.web.visitor import Biller
+
+router = APIRouter(include_in_schema=False)
+
+STATES = (
+    "delivered",
+    "due",
+    "waiting",
+    "unknown",
+    "exhausted",
+    "refused",
+    "undecided",
+    "cancelled",
+)
+RECENT = 8
+
+
+@router.get("/dashboard")
+async def dashboard(visitor: Biller) -> Response:
+    """Numbers of the last thirty days, from the portal's own read models."""
+    company = visitor.me.company_id
+    async with visitor.request.app.state.service.database.transaction(company) as conn:
+        totals = await store.totals(conn, company)
+        channels = await store.channels(conn, company)
+        recent = await readmodels.recent_invoices(conn, company, RECENT)
+        faces = await readmodels.deliveries_of(conn, company, [i.invoice_id for i in recent])
+    return visitor.page(
+        "overview/dashboard.html",
+        totals=totals,
+        channels=channels,
+        recent=recent,
+        deliveries={
+            str(i.invoice_id): [f for f in faces if f.invoice_id == i.invoice_id] for i in recent
+        },
+        over=OVER,
+    )
+
+
+@router.get("/deliveries")
+async def deliveries(visitor: Biller, state: str = "") -> Response:
+    """Deliveries with their last words, all or in one state."""
+    chosen = state if state in STATES else ""
+    found = await visitor.get("delivery", "/v1/deliveries", state=chosen)
+    company = visitor.me.company_id
+    ids = list({UUID(d["invoice_id"]) for d in found})
+    async with visitor.request.app.state.service.database.transaction(company) as conn:
+        numbers = await readmodels.numbers_of(conn, company, ids)
+    return visitor.page(
+        "overview/deliveries.html",
+        deliveries=found, numbers=numbers, state=chosen, states=STATES, over=OVER,
+    )  # fmt: skip
+
+
+@router.get("/purchases")
+async def purchases(visitor: Biller) -> Response:
+    """What arrived over Peppol; what the rules refuse is quarantined and shown apart."""
+    accepted, quarantined = await asyncio.gather(
+        visitor.get("delivery", "/v1/purchases"),
+        visitor.get("delivery", "/v1/purchases", state="quarantined"),
+    )
+    return visitor.page("overview/purchases.html", accepted=accepted, quarantined=quarantined)
+
+
+@router.get("/purchases/{document_id}/original")
+async def purchase(document_id: UUID, visitor: Biller) -> Response:
+    """A received document, as it came, as a file."""
+    answer = await visitor.ask("delivery", "GET", f"/v1/purchases/{document_id}/original")
+    named = {"Content-Disposition": f'attachment; filename="{document_id}.xml"'}
+    return Response(answer.content, media_type="application/xml", headers=named)

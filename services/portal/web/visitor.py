@@ -1,0 +1,179 @@
+"""Somebody who looks at a page: language, standing, the owners' answers, and what is shown to them."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import httpx
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from services.portal.store import people
+from services.portal.web import session, words
+from services.portal.web.owners import Owner, Owners
+from services.portal.web.problems import field_errors, problem_text
+from services.portal.web.rendering import render
+from shared.access.guard import Principal
+from shared.access.rights import MASS_DEPLOYMENT
+from shared.problems import Conflict, Forbidden, Problem
+from shared.telemetry import current_trace_id
+
+
+class OtherCompany(Conflict):
+    """This page was opened for another company than the one you are working in now."""
+
+    slug, title = "other-company", "Another company"
+
+
+@dataclass
+class Visitor:
+    """One request of one person."""
+
+    request: Request
+    language: str
+    principal: Principal | None = None
+    name: str = ""
+    token: str = ""
+    form: FormData = field(default_factory=FormData)
+
+    @property
+    def me(self) -> Principal:
+        """The person's standing; only for pages that ask for a signed-in visitor."""
+        assert self.principal is not None  # noqa: S101 — the dependency saw to it
+        return self.principal
+
+    def may(self, right: str) -> bool:
+        return self.principal is not None and right in self.principal.rights
+
+    def text(self, key: str, **values: Any) -> str:
+        """Words of the catalogue in this person's language."""
+        return words.text(self.language, key, **values)
+
+    def field(self, name: str) -> str:
+        """A field of the form sent, without the space around it."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def fields(self, name: str) -> list[str]:
+        """All values of a field that may stand several times."""
+        return [v.strip() for v in self.form.getlist(name) if isinstance(v, str)]
+
+    async def ask(self, owner: Owner, method: str, path: str, **options: Any) -> httpx.Response:
+        """The owner's answer to this person; raises the Problem it refused with, or OwnerAway."""
+        owners: Owners = self.request.app.state.owners
+        authorization = f"Bearer {self.token}" if self.token else ""
+        return await owners.call(owner, method, path, authorization, **options)
+
+    async def get(self, owner: Owner, path: str, **params: Any) -> Any:
+        """The JSON of what the owner shows."""
+        given = {k: str(v) for k, v in params.items() if v not in (None, "")}
+        return (await self.ask(owner, "GET", path, params=given)).json()
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """The page as this person sees it."""
+        secret = session.cookie(self.request, "session")
+        html = render(
+            template,
+            self.language,
+            visitor=self,
+            request=self.request,
+            form_token=session.form_token(secret) if secret else "",
+            trace_id=current_trace_id(),
+            **{"problem": None, "errors": {}, "done": self._done(), **values},
+        )
+        return HTMLResponse(html, status_code=status)
+
+    def refused(self, template: str, problem: Problem, **values: Any) -> Response:
+        """The same form again, filled, with what was wrong."""
+        said = {
+            "problem": problem_text(self.language, problem),
+            "errors": field_errors(self.language, problem),
+        }
+        return self.page(template, status=problem.status, **{**said, **values})
+
+    def go(self, path: str, done: str = "") -> Response:
+        """On to another page, which says what was done (a key of the catalogue's `done`)."""
+        if done:
+            path += ("&" if "?" in path else "?") + f"done={done}"
+        return RedirectResponse(path, status_code=303)
+
+    def _done(self) -> str:
+        return words.known(self.language, f"done.{self.request.query_params.get('done', '')}") or ""
+
+
+def language_of(request: Request, own: str | None = None) -> str:
+    """`?lang=`, else the cookie, else the person's own, else what the browser asks for."""
+    asked = request.query_params.get("lang", "")
+    if asked in words.LANGUAGES:
+        session.set_cookie(request, "lang", asked, seconds=31_536_000)
+        return asked
+    kept = session.cookie(request, "lang")
+    if kept in words.LANGUAGES:
+        return kept
+    if own in words.LANGUAGES:
+        return own
+    return words.negotiated(request.headers.get("accept-language", ""))
+
+
+async def anyone(request: Request) -> Visitor:
+    """A visitor who need not have signed in."""
+    visitor = Visitor(request, language_of(request))
+    request.state.visitor = visitor
+    if request.method == "POST":
+        session.same_site(request)
+        visitor.form = await request.form()
+    return visitor
+
+
+async def signed_in(request: Request) -> Visitor:
+    """A visitor with a standing. A form must come from this session, and for this company."""
+    visitor = Visitor(request, language_of(request))
+    request.state.visitor = visitor
+    visitor.token = await session.access_token(request)
+    service = request.app.state.service
+    visitor.principal = principal = await service.guard.principal(visitor.token)
+    visitor.language = language_of(request, principal.language)
+    async with service.database.system_transaction() as conn:
+        visitor.name = await people.name_of(conn, principal.membership_id)
+    if request.method == "POST":
+        session.same_site(request)
+        visitor.form = await request.form()
+        session.same_session(request, visitor.field("_form"))
+        if visitor.field("_company") != str(principal.company_id):
+            raise OtherCompany
+    return visitor
+
+
+SignedIn = Annotated[Visitor, Depends(signed_in)]
+Anyone = Annotated[Visitor, Depends(anyone)]
+
+
+class NotAFirm(Forbidden):
+    """Only the people of a firm administer companies."""
+
+    slug, title = "not-a-firm", "Not a firm"
+
+
+async def of_a_firm(visitor: SignedIn) -> Visitor:
+    """Somebody of a firm, who works in Companies."""
+    if visitor.me.company_kind != "firm":
+        raise NotAFirm
+    return visitor
+
+
+async def biller(visitor: SignedIn) -> Visitor:
+    """Somebody who may invoice (P2)."""
+    visitor.me.require_billing()
+    return visitor
+
+
+async def deployer(visitor: Annotated[Visitor, Depends(of_a_firm)]) -> Visitor:
+    """Somebody of a firm with the right to mass deployment (P4)."""
+    if MASS_DEPLOYMENT not in visitor.me.rights:
+        raise Forbidden(slug="no-mass-deployment")
+    return visitor
+
+
+OfAFirm = Annotated[Visitor, Depends(of_a_firm)]
+Biller = Annotated[Visitor, Depends(biller)]
+Deployer = Annotated[Visitor, Depends(deployer)]
