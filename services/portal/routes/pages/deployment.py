@@ -66,10 +66,9 @@ async def edit(visitor: Deployer, company: Chosen = []) -> Response:  # noqa: B0
     if not company:
         return visitor.go("/companies?none=true")
     situations = await _look(visitor, company)
-    enabled = all(s.enabled for s in situations)
     chosen = {str(p) for s in situations for p in s.profile_ids}
     chosen |= {s.profiles[p] for s in situations for p in s.profile_ids if p in s.profiles}
-    return _form(visitor, situations, enabled=enabled, chosen=chosen)
+    return _form(visitor, situations, chosen=chosen)
 
 
 @router.post("/warning")
@@ -79,7 +78,7 @@ async def warn(visitor: Deployer) -> Response:
     situations = await _look(visitor, wanted.companies)
     if wanted.enabled and not wanted.profiles:
         return _form(
-            visitor, situations, enabled=True, chosen=set(), wrong="problem.no-profile", status=422
+            visitor, situations, chosen=set(), wrong="problem.no-profile", status=422
         )
     outcomes = [await _previewed(visitor, s, wanted) for s in situations]
     status = 200 if any(o.preview for o in outcomes) else _status(outcomes)
@@ -115,7 +114,6 @@ def _form(
     visitor: Visitor,
     situations: Sequence[Situation],
     *,
-    enabled: bool,
     chosen: set[str],
     wrong: str = "",
     status: int = 200,
@@ -130,7 +128,6 @@ def _form(
         status=status,
         situations=situations,
         single=single,
-        enabled=enabled,
         chosen=chosen,
         profiles=profiles,
         problem=visitor.text(wrong) if wrong else None,

@@ -1,0 +1,65 @@
+"""The catalogues hold the same keys in all languages, all that pages use, and nothing else."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from services.portal.web import words
+
+PORTAL = Path(words.__file__).parents[1]
+SOURCES = [*PORTAL.rglob("*.html"), *PORTAL.rglob("*.py")]
+TEXT = "\n".join(path.read_text("utf-8") for path in SOURCES)
+FAMILIES = set(re.findall(r'word\(\s*"([a-z_]+)"', TEXT)) | {"done", "problem", "field"}
+KEY = re.compile(r"""["']((?:%s)\.[A-Za-z0-9_.-]+)["']""" % "|".join(
+    sorted({key.partition(".")[0] for key in words.catalogue("fr")})
+))  # fmt: skip
+SAME_IN_ALL = {
+    "app.peppol", "channel.email", "channel.peppol", "channel.sftp", "channel.ftps", "country.FR", "unit.KGM",
+    "unit.MTK", "unit.KMT", "unit_short.KGM", "unit_short.LTR", "unit_short.MTR", "unit_short.MTK",
+    "unit_short.KMT", "unit_short.XPX", "invoice.document",
+}  # fmt: skip
+
+
+def placeholders(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_every_language_has_the_same_keys_and_placeholders(language: str) -> None:
+    french, other = words.catalogue("fr"), words.catalogue(language)
+    assert other.keys() == french.keys()
+    differing = [k for k in french if placeholders(french[k]) != placeholders(other[k])]
+    assert differing == []
+
+
+def test_nothing_is_left_untranslated() -> None:
+    catalogues = [words.catalogue(language) for language in words.LANGUAGES]
+    same = {k for k in catalogues[0] if len({c[k] for c in catalogues}) == 1}
+    assert same - SAME_IN_ALL == set()
+    assert all(c[k].strip() for c in catalogues for k in c)
+
+
+def test_every_key_that_pages_use_exists() -> None:
+    used = set(re.findall(r'\b_\(\s*["\']([a-z_]+\.[a-z0-9_.-]+)["\']', TEXT))
+    used |= set(re.findall(r'\.text\(\s*"([a-z_]+\.[a-z0-9_.-]+)"', TEXT))
+    assert used - words.catalogue("fr").keys() == set()
+
+
+def test_no_key_is_left_over() -> None:
+    named = set(KEY.findall(TEXT))
+    unused = {
+        key
+        for key in words.catalogue("fr")
+        if key not in named and key.partition(".")[0] not in FAMILIES
+    }
+    assert unused == set()
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("nl-BE,nl;q=0.9,en;q=0.8", "nl"), ("de,en;q=0.5", "en"), ("", "fr"), ("fr;q=0,nl;q=0.1", "nl")],
+)
+def test_the_browser_s_wish_decides_the_language(header: str, language: str) -> None:
+    assert words.negotiated(header) == language
