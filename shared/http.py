@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 from shared.access.guard import Guard, Principal
 from shared.database import TRANSIENT, UNAVAILABLE
 from shared.problems import Forbidden, Invalid, NotReady, Problem, TooLarge, Unauthenticated
+from shared.settings import ServiceSettings
 from shared.telemetry import continued, current_trace_id
 
 log = logging.getLogger(__name__)
@@ -129,6 +131,19 @@ class Edge:
             await send(message)
 
         return observed
+
+
+def client_address(request: Request) -> str:
+    """The client's network address. X-Forwarded-For counts when it comes from a trusted proxy, and
+    its last entry only: the rest is whatever the client wrote."""
+    address = request.client.host if request.client else ""
+    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    settings: ServiceSettings = request.app.state.service.settings
+    try:
+        peer, client = ip_address(address), ip_address(forwarded)
+    except ValueError:
+        return address
+    return str(client) if any(peer in network for network in settings.trusted_proxies) else address
 
 
 async def anyone(request: Request) -> Principal:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 LOCK = 7_240_116
 POLL_SECONDS = 0.02
+"""While events come; for what other processes commit, this process is woken for its own."""
+IDLE_POLL_SECONDS = 0.1
+IDLE_AFTER_SECONDS = 2.0
 BATCH_ROWS = 500
 BATCH_BYTES = 16 * 1024 * 1024
 SEND_TIMEOUT = 30.0
@@ -87,19 +90,23 @@ class Relay:
         producer = self._producer()
         await asyncio.wait_for(producer.start(), 10)
         self.leading = True
+        busy = time.monotonic()
         try:
             while True:
                 self._woken.clear()
                 sent = await self._round(conn, producer)
                 self.last_round = time.monotonic()
-                if not sent:
-                    await self._rest()
+                if sent:
+                    busy = self.last_round
+                else:
+                    idle = self.last_round - busy > IDLE_AFTER_SECONDS
+                    await self._rest(IDLE_POLL_SECONDS if idle else POLL_SECONDS)
         finally:
             await _stop(producer)
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+            await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:
             return
 

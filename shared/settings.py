@@ -1,6 +1,7 @@
 """Settings that every service has. No secret has a default; a missing one stops the start by name."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +49,12 @@ class ServiceSettings(BaseSettings):
     pool_max: int = 10
     master_key_file: Path | None = None
     """32 random bytes, base64: encrypts secrets at rest (AES-256-GCM)."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = (
+        IPv4Network("127.0.0.0/8"),
+        IPv6Network("::1/128"),
+    )
+    """Whose X-Forwarded-For is believed: for identity the portal's network, for the portal its reverse
+    proxy's. A JSON list of networks."""
     inbox_days: int = 30
     """How long the inbox remembers; effects are idempotent without it."""
     outbox_days: int = 400

@@ -41,7 +41,9 @@ async def served(app: FastAPI, *, until_ready: bool = True) -> AsyncIterator[htt
     """Serve `app` on an ephemeral port; yields a client for it once it says it is ready."""
     port = free_port()
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on")
+        uvicorn.Config(
+            app, host="127.0.0.1", port=port, log_config=None, lifespan="on", proxy_headers=False
+        )
     )
     task = asyncio.create_task(server.serve())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:

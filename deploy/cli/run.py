@@ -47,6 +47,8 @@ def run_service(arguments: argparse.Namespace) -> int:
         access_log=False,
         timeout_graceful_shutdown=10,
         server_header=False,
+        # whom to believe about the client is the service's own setting
+        proxy_headers=False,
         h11_max_incomplete_event_size=64 * 1024,
     )
     return 0

@@ -22,8 +22,6 @@ class IdentitySettings(ServiceSettings):
     """Failed sign-ins from one address in five minutes before it has to wait."""
     failures_per_account: int = 20
     """Failed sign-ins to one account in five minutes before addresses that it never signed in from wait."""
-    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
-    """Whose X-Forwarded-For is believed: the portal's addresses."""
     portal_url: str = "http://127.0.0.1:8000"
     """Where links in mail lead; never taken from a request."""
     smtp: dict[str, Any] | None = None

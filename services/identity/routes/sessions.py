@@ -11,7 +11,7 @@ from services.identity.commands import companies as company_commands
 from services.identity.commands import factors, members, sessions
 from services.identity.context import Context, context
 from shared.contracts.identity import Company
-from shared.http import Caller
+from shared.http import Caller, client_address
 from shared.problems import Unauthenticated
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
@@ -67,13 +67,6 @@ class Personal(Body):
     language: Language
 
 
-def client_address(request: Request, trusted: tuple[str, ...]) -> str:
-    """The client's network address; X-Forwarded-For is believed from our own portal only."""
-    address = request.client.host if request.client else ""
-    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return forwarded[:60] if address in trusted and forwarded else address
-
-
 def session_secret(request: Request) -> str:
     """`Authorization: Session <secret>`."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
@@ -100,7 +93,7 @@ async def register(body: Registration, ctx: Ctx) -> dict[str, Any]:
 @router.post("/sessions", status_code=201)
 async def sign_in(body: Credentials, request: Request, ctx: Ctx) -> dict[str, Any]:
     """Open a session."""
-    address = client_address(request, ctx.settings.trusted_proxies)
+    address = client_address(request)
     limits = sessions.Limits(ctx.settings.failures_per_address, ctx.settings.failures_per_account)
     signed_in = await sessions.sign_in(
         ctx.db,
@@ -124,7 +117,7 @@ async def sign_in(body: Credentials, request: Request, ctx: Ctx) -> dict[str, An
 @router.post("/sessions/current/second-factor", status_code=204)
 async def second_factor(body: Code, secret: Secret, request: Request, ctx: Ctx) -> None:
     """The second step of a sign-in: a code of the authenticator app, or a recovery code."""
-    address = client_address(request, ctx.settings.trusted_proxies)
+    address = client_address(request)
     await factors.pass_second_factor(ctx.db, ctx.box, secret, body.code, address, ctx.clock)
 
 
