@@ -1,6 +1,7 @@
 """Looking into the broker: topics, dead letters, replay."""
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
 
@@ -11,27 +12,25 @@ from shared.topics import MAX_RECORD_BYTES, client_options, dead_letter_topic, r
 
 async def list_topics() -> None:
     """Print each topic, its partitions and how many records it has had."""
+    partitions = await _partitions()
     consumer = AIOKafkaConsumer(**client_options(KafkaSettings()))
     await consumer.start()
     try:
-        for topic in sorted(await consumer.topics()):
-            partitions = [
-                TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()
-            ]
-            ends = await consumer.end_offsets(partitions)
-            print(f"{topic:28} {len(partitions)} partitions {sum(ends.values()):10} records")
+        for topic, found in sorted(partitions.items()):
+            ends = await consumer.end_offsets(found)
+            print(f"{topic:28} {len(found)} partitions {sum(ends.values()):10} records")
     finally:
         await consumer.stop()
 
 
 async def replay(topic: str, group: str, offset: int) -> None:
     """Set a consumer group back; effective while none of its members runs."""
+    partitions = await _partitions_of(topic)
     consumer = AIOKafkaConsumer(
         **client_options(KafkaSettings()), group_id=group, enable_auto_commit=False
     )
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
         consumer.assign(partitions)
         try:
             await consumer.commit({p: OffsetAndMetadata(offset, "") for p in partitions})
@@ -75,13 +74,12 @@ async def requeue_dead_letters(service: str, at: str | None) -> None:
 
 
 async def _dead_letters(service: str) -> "list[ConsumerRecord[bytes, bytes]]":
-    topic = dead_letter_topic(service)
+    partitions = await _partitions_of(dead_letter_topic(service))
     consumer = AIOKafkaConsumer(
         **client_options(KafkaSettings()), max_partition_fetch_bytes=MAX_RECORD_BYTES
     )
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
@@ -95,7 +93,26 @@ async def _dead_letters(service: str) -> "list[ConsumerRecord[bytes, bytes]]":
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    if topic not in await consumer.topics():
+async def _partitions_of(topic: str) -> list[TopicPartition]:
+    found = await _partitions()
+    if topic not in found:
         raise LookupError(f"there is no topic {topic}")
-    return sorted(consumer.partitions_for_topic(topic) or ())
+    return found[topic]
+
+
+async def _partitions() -> dict[str, list[TopicPartition]]:
+    """Every topic with its partitions; the broker's own topics left out."""
+    admin = AIOKafkaAdminClient(**client_options(KafkaSettings()))
+    await admin.start()
+    try:
+        described = await admin.describe_topics()
+    finally:
+        await admin.close()
+    return {
+        topic["topic"]: sorted(
+            TopicPartition(topic["topic"], partition["partition"])
+            for partition in topic["partitions"]
+        )
+        for topic in described
+        if not topic["is_internal"]
+    }

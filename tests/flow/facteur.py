@@ -28,7 +28,7 @@ class Ended:
 
 
 async def facteur(
-    *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 240
+    *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 420
 ) -> Ended:
     """Run a command to its end."""
     mark = uuid4().hex
@@ -45,7 +45,7 @@ async def facteur(
 
 @asynccontextmanager
 async def staying_up(
-    *arguments: str, state: Path, env: Mapping[str, str] | None = None, seconds: float = 240
+    *arguments: str, state: Path, env: Mapping[str, str] | None = None, seconds: float = 420
 ) -> AsyncIterator[list[str]]:
     """`facteur demo` or `facteur up` on ports of its own; yields what it said until it was up, and
     adds what it says until Ctrl-C ends it."""
