@@ -25,10 +25,7 @@ async def test_retries_follow_the_schedule_then_it_is_listed_and_resent_by_hand(
         (row,) = await delivering.over()
         assert row["state"] == "exhausted"
         made = await delivering.attempts(row["delivery_id"])
-        waits = [
-            (b["started_at"] - a["ended_at"]).total_seconds()
-            for a, b in pairwise(made)
-        ]
+        waits = [(b["started_at"] - a["ended_at"]).total_seconds() for a, b in pairwise(made)]
         assert len(made) == 4
         assert all(w >= least for w, least in zip(waits, (0.2, 0.5, 1.0), strict=True)), waits
         assert all(w < most for w, most in zip(waits, (1.2, 1.5, 2.2), strict=True)), waits

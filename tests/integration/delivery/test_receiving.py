@@ -1,0 +1,209 @@
+"""Receiving from Peppol: once each, receipts repeated, kills, quarantine, and nothing of what is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from deploy.local.broker import Broker
+from services.delivery.app import create_app
+from services.delivery.domain.outcome import Delivered
+from services.delivery.peppol import as4_message, as4_out, sbdh
+from services.delivery.peppol.as4_message import Prepared
+from services.delivery.peppol.participant import BIS_INVOICE, BIS_PROCESS, ParticipantIdentifier
+from shared.einvoice.syntax import ubl
+from tests.integration.alone import Caller, World, started
+from tests.integration.delivery.conftest import Delivering
+from tests.platform import SELLER
+from tests.services import kafka_settings, served
+from tests.unit.delivery.peppol.network import OURS, THEIRS, identity
+from tests.unit.einvoice.samples import belgian, issued
+
+pytestmark = pytest.mark.kafka
+
+SENDER, OWN = "0208:0848934496", SELLER["peppol_id"]
+VALID = ubl.write(issued(belgian()))
+INVALID = VALID.replace(b"<cbc:CustomizationID>urn:cen.eu", b"<cbc:CustomizationID>urn:nobody")
+
+
+@dataclass
+class Edge:
+    """Our access point, and somebody who sends to it."""
+
+    delivering: Delivering
+    world: World
+    caller: Caller
+    url: str
+    client: httpx.AsyncClient
+
+    def message(
+        self, document: bytes = VALID, *, instance: str | None = None, receiver: str = str(OWN),
+        sender: str = THEIRS,
+    ) -> Prepared:  # fmt: skip
+        """A message from their access point, ready to be posted as often as one likes."""
+        envelope = sbdh.Envelope(
+            sender=ParticipantIdentifier.parse(SENDER),
+            receiver=ParticipantIdentifier.parse(receiver),
+            document_type=BIS_INVOICE, process=BIS_PROCESS, country="BE",
+            instance_identifier=instance or str(uuid4()), created=datetime.now(UTC),
+        )  # fmt: skip
+        ours = self.delivering.pki.access_point(OURS).certificate
+        theirs = identity(self.delivering.pki, sender)
+        return as4_message.build(theirs, ours, self.url, envelope, document)
+
+    async def post(self, message: Prepared) -> httpx.Response:
+        headers = {"Content-Type": message.content_type}
+        return await self.client.post(self.url, content=message.body, headers=headers, timeout=60)
+
+    def proves(self, message: Prepared, answer: httpx.Response) -> bool:
+        """Whether the answer is a receipt that proves this message's arrival."""
+        settings = self.delivering.settings.peppol
+        assert settings is not None
+        outcome = as4_out.judge(
+            message, settings.ap_trust, answer.status_code, dict(answer.headers), answer.content
+        )
+        return isinstance(outcome, Delivered)
+
+    async def stored(self) -> list[dict[str, Any]]:
+        async with self.delivering.db.system_transaction() as conn:
+            rows = await conn.fetch("SELECT * FROM received_document ORDER BY received_at")
+        return [dict(row) for row in rows]
+
+    async def told(self) -> int:
+        return len(await self.delivering.told("document.received"))
+
+
+@asynccontextmanager
+async def edge_at(delivering: Delivering, url: str) -> AsyncIterator[Edge]:
+    world = World()
+    await world.publish_key(delivering.db)
+    caller = await world.biller(delivering.db)
+    async with httpx.AsyncClient() as client:
+        yield Edge(delivering, world, caller, f"{url}/as4", client)
+
+
+@pytest.fixture
+async def edge(delivering: Delivering, kafka_broker: Broker) -> AsyncIterator[Edge]:
+    app = create_app(delivering.settings, kafka_settings(kafka_broker))
+    async with served(app) as client, edge_at(delivering, str(client.base_url)) as found:
+        yield found
+
+
+async def test_the_same_message_twice_is_one_purchase_and_gets_the_same_receipt(edge: Edge) -> None:
+    message = edge.message()
+    answers = [
+        await edge.post(message),
+        *await asyncio.gather(*(edge.post(message) for _ in range(3))),
+    ]
+    assert {a.status_code for a in answers} == {200}
+    assert len({a.content for a in answers}) == 1
+    assert edge.proves(message, answers[0])
+    (row,) = await edge.stored()
+    assert row["state"] == "accepted"
+    assert row["content"] == VALID.strip()
+    assert await edge.told() == 1
+
+
+async def test_the_same_message_many_times_at_once_is_one_purchase(edge: Edge) -> None:
+    message = edge.message()
+    answers = await asyncio.gather(*(edge.post(message) for _ in range(4)))
+    assert all(edge.proves(message, a) for a in answers)
+    assert len(await edge.stored()) == 1
+    assert await edge.told() == 1
+
+
+async def test_the_same_sbdh_instance_in_two_messages_is_one_purchase(edge: Edge) -> None:
+    instance = str(uuid4())
+    messages = [edge.message(instance=instance) for _ in range(3)]
+    answers = await asyncio.gather(*(edge.post(m) for m in messages))
+    assert all(edge.proves(m, a) for m, a in zip(messages, answers, strict=True))
+    states = sorted(row["state"] for row in await edge.stored())
+    assert states == ["accepted", "duplicate", "duplicate"]
+    assert await edge.told() == 1
+    listed = await edge.client.get(
+        edge.url.replace("/as4", "/v1/purchases"), headers=edge.caller.headers
+    )
+    assert [p["number"] for p in listed.json()] == ["2026-115"]
+
+
+async def test_an_invalid_document_is_quarantined_and_the_next_proceeds(edge: Edge) -> None:
+    first, second = edge.message(INVALID), edge.message()
+    assert edge.proves(first, await edge.post(first)), "it arrived, whatever the rules say of it"
+    assert edge.proves(second, await edge.post(second))
+    rows = {row["state"]: row for row in await edge.stored()}
+    assert set(rows) == {"quarantined", "accepted"}
+    assert rows["quarantined"]["findings"]
+    assert await edge.told() == 1
+
+
+async def test_nothing_is_stored_of_what_is_refused(edge: Edge) -> None:
+    stranger = edge.message(receiver="0208:0999999922")
+    tampered = edge.message()
+    spoilt = tampered.body.replace(b"eb:UserMessage", b"eb:UserMessag3")
+    refused = await edge.post(stranger)
+    assert refused.status_code == 200
+    assert b"EBMS:" in refused.content
+    assert not edge.proves(stranger, refused)
+    headers = {"Content-Type": tampered.content_type}
+    answer = await edge.client.post(edge.url, content=spoilt, headers=headers)
+    assert not edge.proves(tampered, answer)
+    for body in (b"", b"not mime", b"<a/>", b"x" * 100_000):
+        answer = await edge.client.post(edge.url, content=body, headers=headers)
+        assert answer.status_code in (200, 400, 413, 422), answer.text
+    assert await edge.stored() == []
+    assert await edge.told() == 0
+
+
+async def test_without_rules_it_says_that_it_stored_nothing(
+    delivering: Delivering, kafka_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender tries again, and then it is taken."""
+    from shared.einvoice.rules import RuleSetMissing, Validator
+
+    async def missing(*_: object) -> None:
+        raise RuleSetMissing("the rules aren't installed")
+
+    app = create_app(delivering.settings, kafka_settings(kafka_broker))
+    async with served(app) as client, edge_at(delivering, str(client.base_url)) as edge:
+        message = edge.message()
+        with monkeypatch.context() as patch:
+            patch.setattr(Validator, "validate", missing)
+            answer = await edge.post(message)
+        assert answer.status_code == 200
+        assert not edge.proves(message, answer)
+        assert await edge.stored() == []
+        assert edge.proves(message, await edge.post(message))
+    assert len(await edge.stored()) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [("receive.before_store", 0), ("receive.before_commit", 0), ("receive.after_commit", 1)],
+)
+async def test_a_kill_while_receiving_loses_nothing_and_repeats_nothing(
+    delivering: Delivering, kafka_broker: Broker, place: str, kept: int
+) -> None:
+    message: Prepared | None = None
+    for armed in ({"FACTEUR_FAILPOINT": place}, {}):
+        env = {**delivering.environment, **armed}
+        async with (
+            started("delivery", delivering.database, kafka_broker, **env) as process,
+            edge_at(delivering, process.url) as edge,
+        ):
+            message = message or edge.message()
+            if armed:
+                with pytest.raises(httpx.TransportError):
+                    await edge.post(message)
+                assert await process.ended() == -9
+                assert len(await edge.stored()) == kept
+            else:
+                assert edge.proves(message, await edge.post(message))
+                (row,) = await edge.stored()
+                assert row["state"] == "accepted"
+                assert await edge.told() == 1
