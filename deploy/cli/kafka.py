@@ -1,5 +1,7 @@
 """Looking into the broker: topics, dead letters, replay."""
 
+import logging
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError
@@ -8,6 +10,9 @@ from aiokafka.structs import OffsetAndMetadata
 from shared.records import HANDLER, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
 from shared.settings import KafkaSettings
 from shared.topics import MAX_RECORD_BYTES, client_options, dead_letter_topic, retry_topic
+
+# what it complains of, we say in a sentence
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 async def list_topics() -> None:

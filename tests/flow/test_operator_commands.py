@@ -1,5 +1,7 @@
 """Operators' commands against a running embedded stack, each as a process of its own."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,11 +11,14 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.local import kafka
 from deploy.local.environment import read_environment
+from deploy.local.paths import CHECKOUT
 from tests.flow.facteur import facteur, staying_up
 from tests.need import need
 from tests.services import eventually
 
 pytestmark = pytest.mark.slow
+
+EXAMPLE = CHECKOUT / "docs" / "examples" / "consumer.py"
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +180,23 @@ async def test_without_a_stack_or_settings_it_says_what_to_do(tmp_path: Path) ->
         ended = await facteur(*command, env={"FACTEUR_STATE": str(tmp_path)})
         assert ended.status == 2, ended.err
         assert "--stack" in ended.err
+
+
+async def test_the_partners_example_reads_every_fact_of_the_demo(stack: Path) -> None:
+    issued = await ask(stack, "billing", "SELECT number FROM invoice")
+    bootstrap = read_environment(stack, "billing")["FACTEUR_KAFKA_BOOTSTRAP"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(EXAMPLE), bootstrap, "partner-example", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    seen: dict[str, list[str]] = {"invoice.issued": [], "delivery.succeeded": []}
+    try:
+        async with asyncio.timeout(60):
+            while any(len(numbers) < len(issued) for numbers in seen.values()):
+                topic, _, number, *_ = (await process.stdout.readline()).decode().split()
+                seen[topic].append(number)
+    finally:
+        process.kill()
+        await process.wait()
+    assert set(seen["invoice.issued"]) == {row["number"] for row in issued}
+    assert set(seen["delivery.succeeded"]) == {row["number"] for row in issued}
