@@ -8,13 +8,13 @@ JOBS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check format bench setup clean distclean help
+.PHONY: demo test check format bench packaging setup clean distclean help
 
 demo: setup ## start everything, play the story, stay up to be browsed
 	@$(BIN)/facteur demo $(ARGS)
 
 test: setup ## the whole suite, on real parts
-	@$(BIN)/pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile) --ignore=tests/bench $(ARGS)
+	@$(BIN)/pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile) --ignore=tests/bench --ignore=tests/packaging $(ARGS)
 
 check: setup ## style, types, layers, contracts, licences
 	$(BIN)/ruff check
@@ -30,6 +30,9 @@ format: setup ## rewrite the code in the house's form
 
 bench: setup ## the table of measures
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+packaging: setup ## build the image and check the compose file (buildah, Go; some minutes)
+	@$(BIN)/pytest tests/packaging $(ARGS)
 
 setup: ## make .venv from requirements.lock (done already: nothing happens)
 	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
