@@ -75,12 +75,12 @@ class Screen:
 
     async def press(self, name: str) -> None:
         """Press the button of that name, and wait for the page that follows."""
-        await self.page.get_by_role("button", name=name, exact=True).click()
-        await self.page.wait_for_load_state()
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name=name, exact=True).click()
 
     async def follow(self, name: str) -> None:
-        await self.page.get_by_role("link", name=name, exact=True).first.click()
-        await self.page.wait_for_load_state()
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("link", name=name, exact=True).first.click()
 
     async def flaws(self) -> list[str]:
         """What axe finds on the page, and whether it is wider than the window."""

@@ -112,9 +112,10 @@ def sums(content: Mapping[str, Any]) -> Sums | None:
     if not lines:
         return None
     breakdown = vat_breakdown(lines, allowances)
-    bare = InvoiceContent.model_construct(
-        allowances=allowances, charges=(), paid=None, rounding=None, vat_in_accounting_currency=None
-    )
+    header: dict[str, Any] = {"allowances": allowances, "charges": (), "paid": None, "rounding": None}
+    header["vat_in_accounting_currency"] = None
+    # the parties aren't needed for the sums
+    bare = InvoiceContent.model_construct(**header)
     totals = document_totals(lines, breakdown, bare)
     return Sums(tuple(line.net_amount for line in lines), breakdown, totals)
 

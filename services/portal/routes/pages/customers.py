@@ -83,7 +83,7 @@ def _form(
     sent: list[str] | None = None,
     reception_saved: bool = False,
 ) -> Response:
-    shown = {
+    shown: dict[str, Any] = {
         "customer_id": customer_id,
         "values": values,
         "ways": ways,
