@@ -112,7 +112,12 @@ def sums(content: Mapping[str, Any]) -> Sums | None:
     if not lines:
         return None
     breakdown = vat_breakdown(lines, allowances)
-    header: dict[str, Any] = {"allowances": allowances, "charges": (), "paid": None, "rounding": None}
+    header: dict[str, Any] = {
+        "allowances": allowances,
+        "charges": (),
+        "paid": None,
+        "rounding": None,
+    }
     header["vat_in_accounting_currency"] = None
     # the parties aren't needed for the sums
     bare = InvoiceContent.model_construct(**header)

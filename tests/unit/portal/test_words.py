@@ -58,7 +58,12 @@ def test_no_key_is_left_over() -> None:
 
 @pytest.mark.parametrize(
     ("header", "language"),
-    [("nl-BE,nl;q=0.9,en;q=0.8", "nl"), ("de,en;q=0.5", "en"), ("", "fr"), ("fr;q=0,nl;q=0.1", "nl")],
+    [
+        ("nl-BE,nl;q=0.9,en;q=0.8", "nl"),
+        ("de,en;q=0.5", "en"),
+        ("", "fr"),
+        ("fr;q=0,nl;q=0.1", "nl"),
+    ],
 )
 def test_the_browser_s_wish_decides_the_language(header: str, language: str) -> None:
     assert words.negotiated(header) == language

@@ -77,9 +77,7 @@ async def warn(visitor: Deployer) -> Response:
     wanted = _wanted(visitor)
     situations = await _look(visitor, wanted.companies)
     if wanted.enabled and not wanted.profiles:
-        return _form(
-            visitor, situations, chosen=set(), wrong="problem.no-profile", status=422
-        )
+        return _form(visitor, situations, chosen=set(), wrong="problem.no-profile", status=422)
     outcomes = [await _previewed(visitor, s, wanted) for s in situations]
     status = 200 if any(o.preview for o in outcomes) else _status(outcomes)
     return visitor.page(WARNING, status=status, outcomes=outcomes, wanted=wanted, stale=False)
