@@ -60,7 +60,8 @@ class Material:
     customer: CustomerRow
     seller: dict[str, Any]
     series: SeriesRow
-    reference: str
+    content: InvoiceContent | None
+    """The draft in EN 16931 terms; None: a posted document, kept as it is."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,21 @@ async def _read(db: Database, company_id: UUID, draft_id: UUID) -> Material:
         if seller["missing_legal_fields"]:
             raise SellerIncomplete(missing=seller["missing_legal_fields"])
         chosen = await _series(conn, company_id, draft)
-    return Material(draft, customer, seller, chosen, structured_reference(draft_id, seller))
+    return Material(draft, customer, seller, chosen, _content(draft, customer, seller))
+
+
+def _content(
+    draft: DraftRow, customer: CustomerRow, seller: dict[str, Any]
+) -> InvoiceContent | None:
+    if draft.posted_ubl is not None:
+        return None
+    return drafting.content_of(
+        drafting.DraftContent.model_validate(draft.content),
+        draft.kind,
+        seller,
+        customer.state,
+        structured_reference(draft.draft_id, seller),
+    )
 
 
 async def _series(conn: Connection, company_id: UUID, draft: DraftRow) -> SeriesRow:
@@ -150,7 +165,7 @@ async def check(validator: Validator, material: Material, day: date) -> list[Fin
     """The findings of the official rules on the document with a placeholder for its number."""
     number = numbering.placeholder(material.series.prefix, material.series.width)
     with tracer.start_as_current_span("apply official rules") as span:
-        xml = written(material, number, day)
+        xml, _ = written(material, number, day)
         if len(xml) > MAX_DOCUMENT_BYTES:
             raise DocumentTooLarge(size=len(xml), limit=MAX_DOCUMENT_BYTES)
         sets = applicable_sets(ubl.inspect(xml))
@@ -163,23 +178,13 @@ async def check(validator: Validator, material: Material, day: date) -> list[Fin
             raise NotAnInvoice(str(error)) from error
 
 
-def written(material: Material, number: str, day: date) -> bytes:
-    """The UBL under this number: written by us, or the posted document with BT-1 and BT-2 set."""
-    if material.draft.posted_ubl is not None:
-        return ubl.set_number(material.draft.posted_ubl, number, day)
-    return ubl.write(composed(material, number, day))
-
-
-def composed(material: Material, number: str, day: date) -> Invoice:
-    """The draft as an invoice in EN 16931 terms."""
-    content: InvoiceContent = drafting.content_of(
-        drafting.DraftContent.model_validate(material.draft.content),
-        material.draft.kind,
-        material.seller,
-        material.customer.state,
-        material.reference,
-    )
-    return complete(content, number, day)
+def written(material: Material, number: str, day: date) -> tuple[bytes, Invoice | None]:
+    """The UBL under this number: written by us from the invoice that comes with it, or the posted
+    document with BT-1 and BT-2 set."""
+    if material.content is None:
+        return ubl.set_number(material.draft.posted_ubl or b"", number, day), None
+    invoice = complete(material.content, number, day)
+    return ubl.write(invoice), invoice
 
 
 async def _issue_under_lock(
@@ -195,23 +200,27 @@ async def _issue_under_lock(
         raise DraftChanged(version=draft.version)
     taken = _take(chosen, draft, numbering.day_at(clock(), zone))
     failpoint("issue.after_number")
-    xml = written(material, taken.number, taken.issue_date)
-    new = _record(caller, material, taken, xml, clock)
+    xml, composed = written(material, taken.number, taken.issue_date)
+    invoice = composed or ubl.read(xml)
+    new = _record(caller, material, taken, xml, invoice, clock)
     await invoices.add(conn, new)
     failpoint("issue.after_insert")
     await series.advance(conn, chosen.series_id, taken.sequence, taken.issue_date)
     await drafts.issued_as(conn, draft.draft_id, new.face.invoice_id)
     await renderings.plan(conn, caller.company_id, new.face.invoice_id, clock())
-    await outbox.append(conn, _announcement(new), actor=caller.actor, aggregate_version=1)
+    await outbox.append(conn, _announcement(new, invoice), actor=caller.actor, aggregate_version=1)
     failpoint("issue.before_commit")
     return new.face
 
 
 def _record(
-    caller: Principal, material: Material, taken: numbering.Numbered, xml: bytes, clock: Clock
+    caller: Principal,
+    material: Material,
+    taken: numbering.Numbered,
+    xml: bytes,
+    invoice: Invoice,
+    clock: Clock,
 ) -> NewInvoice:
-    posted = material.draft.posted_ubl is not None
-    invoice = ubl.read(xml) if posted else composed(material, taken.number, taken.issue_date)
     face = InvoiceRow(
         invoice_id=new_id(),
         company_id=caller.company_id,
@@ -234,7 +243,7 @@ def _record(
     return NewInvoice(face, material.series.series_id, taken.sequence, content, xml)
 
 
-def _announcement(new: NewInvoice) -> InvoiceIssued:
+def _announcement(new: NewInvoice, invoice: Invoice) -> InvoiceIssued:
     import base64
 
     face = new.face
@@ -251,7 +260,7 @@ def _announcement(new: NewInvoice) -> InvoiceIssued:
         amount_due=face.amount_due,
         currency=face.currency,
         language=face.language,
-        invoice=Invoice.model_validate(new.content),
+        invoice=invoice,
         original=Document(
             name=f"{name}.xml",
             media_type="application/xml",
