@@ -80,7 +80,7 @@ class Reception:
 
     async def _store(self, opened: Accepted) -> Answer:
         async with self.db.system_transaction() as conn:
-            known = await received.receipt_for(conn, opened.message_id)
+            known = await received.receipt_for(conn, opened.sent_by, opened.message_id)
             company = await received.company_of(conn, str(opened.envelope.receiver))
         if known is not None:
             return Answer(known.receipt, known.content_type)
@@ -94,7 +94,7 @@ class Reception:
             failpoint("receive.before_commit")
         failpoint("receive.after_commit")
         async with self.db.system_transaction() as conn:
-            kept = await received.receipt_for(conn, opened.message_id)
+            kept = await received.receipt_for(conn, opened.sent_by, opened.message_id)
         assert kept is not None  # noqa: S101 — committed above, or by the same message's other copy
         return Answer(kept.receipt, kept.content_type)
 

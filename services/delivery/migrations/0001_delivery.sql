@@ -106,7 +106,7 @@ CREATE TABLE endpoint (
 CREATE TABLE received_document (
     document_id    uuid PRIMARY KEY,
     company_id     uuid NOT NULL,
-    message_id     text NOT NULL UNIQUE,
+    message_id     text NOT NULL,
     instance_id    text NOT NULL,
     sender         text NOT NULL,
     receiver       text NOT NULL,
@@ -124,6 +124,8 @@ CREATE TABLE received_document (
     content_type   text NOT NULL,
     received_at    timestamptz NOT NULL
 );
+-- A message id is its sender's own: another access point may use the same.
+CREATE UNIQUE INDEX received_message ON received_document (sent_by, message_id);
 CREATE UNIQUE INDEX received_once ON received_document (sender, instance_id) WHERE state <> 'duplicate';
 CREATE INDEX received_recent ON received_document (company_id, received_at DESC);
 SELECT protect_tenant('received_document');

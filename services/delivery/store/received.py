@@ -34,10 +34,12 @@ class StoredReceipt:
     content_type: str
 
 
-async def receipt_for(conn: Connection, message_id: str) -> StoredReceipt | None:
-    """The receipt that this message was answered with, if it came before."""
+async def receipt_for(conn: Connection, sent_by: str, message_id: str) -> StoredReceipt | None:
+    """The receipt that this access point's message was answered with, if it came before."""
     record = await conn.fetchrow(
-        "SELECT receipt, content_type FROM received_document WHERE message_id = $1", message_id
+        "SELECT receipt, content_type FROM received_document WHERE sent_by = $1 AND message_id = $2",
+        sent_by,
+        message_id,
     )
     return StoredReceipt(**record) if record else None
 
