@@ -88,6 +88,7 @@ class Person:
     company_id: UUID
     session: str
     urls: dict[str, str]
+    email: str = ""
     _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def at(self, service: str) -> httpx.AsyncClient:
@@ -127,7 +128,7 @@ class Platform:
             )
             assert token.status_code == 200, token.text
         body = token.json()
-        person = Person(body["access_token"], UUID(body["company_id"]), secret, self.urls)
+        person = Person(body["access_token"], UUID(body["company_id"]), secret, self.urls, email)
         self.stack.push_async_callback(person.close)
         return person
 

@@ -15,6 +15,7 @@ from services.portal.web.problems import field_errors, problem_text
 from services.portal.web.rendering import render
 from shared.access.guard import Principal
 from shared.access.rights import MASS_DEPLOYMENT
+from shared.http import client_address
 from shared.problems import Conflict, Forbidden, Problem
 from shared.telemetry import current_trace_id
 
@@ -62,7 +63,8 @@ class Visitor:
         """The owner's answer to this person; raises the Problem it refused with, or OwnerAway."""
         owners: Owners = self.request.app.state.owners
         authorization = f"Bearer {self.token}" if self.token else ""
-        return await owners.call(owner, method, path, authorization, **options)
+        headers = {"X-Forwarded-For": client_address(self.request), **options.pop("headers", {})}
+        return await owners.call(owner, method, path, authorization, headers=headers, **options)
 
     async def get(self, owner: Owner, path: str, **params: Any) -> Any:
         """The JSON of what the owner shows."""

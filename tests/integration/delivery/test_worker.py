@@ -132,7 +132,7 @@ async def test_a_late_worker_changes_nothing(delivering: Delivering) -> None:
     ) as late:
 
         async def sending() -> bool:
-            return (await delivering.deliveries())[0]["state"] == "sending"
+            return bool((await delivering.deliveries())[0]["state"] == "sending")
 
         await eventually(sending)
         late.process.send_signal(signal.SIGSTOP)
