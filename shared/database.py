@@ -85,6 +85,11 @@ async def prepare_connection(conn: "Connection") -> None:
     await conn.set_type_codec("jsonb", encoder=_dumps, decoder=json.loads, schema="pg_catalog")
 
 
+async def _nothing_to_reset(conn: "Connection") -> None:
+    """What we set ends with its transaction, and locks are those of transactions: a connection goes
+    back as it came, without asyncpg's round trip of resets."""
+
+
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
@@ -96,6 +101,7 @@ async def connect(url: str, *, min_size: int = 1, max_size: int = 10) -> Databas
         min_size=min_size,
         max_size=max_size,
         init=prepare_connection,
+        reset=_nothing_to_reset,
         command_timeout=30,
         timeout=5,
         server_settings={"jit": "off"},

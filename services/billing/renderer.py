@@ -5,6 +5,7 @@ import base64
 import hashlib
 import logging
 import multiprocessing
+import os
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +25,8 @@ LEASE = timedelta(seconds=20)
 POLL_SECONDS = 0.5
 WAITS = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1))
 
+RENDER_NICENESS = 10
+
 SYSTEM = Actor(kind="system", id="billing")
 
 
@@ -33,6 +36,11 @@ def render(content: dict[str, object], language: str) -> bytes:
     from shared.einvoice.model import Invoice
 
     return render_pdf(Invoice.model_validate(content), language)
+
+
+def _step_back() -> None:
+    """In the worker, once: a document that is issued or delivered goes before one that is rendered."""
+    os.nice(RENDER_NICENESS)
 
 
 @dataclass
@@ -120,5 +128,7 @@ class Renderer:
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                self.workers, multiprocessing.get_context("spawn"), _step_back
+            )
         return self._pool

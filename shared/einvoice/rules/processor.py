@@ -65,7 +65,8 @@ class RuleProcessor:
         for name in names:
             if name not in self._labels:
                 raise RuleSetMissing(
-                    f"rule set {name} is not loaded: it is not in force or not in the catalogue"
+                    f"rule set {name} is not loaded: it is not in force, not in the catalogue, or its "
+                    "jar is not here (python -m shared.einvoice.rules.jars)"
                 )
 
     def _compiled(self, rule_set: RuleSet) -> Any:

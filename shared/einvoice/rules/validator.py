@@ -8,10 +8,20 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from shared.einvoice.rules import worker
-from shared.einvoice.rules.catalogue import RuleSet, rule_sets_in_force
+from shared.einvoice.rules.catalogue import (
+    BR_FR,
+    CEN,
+    PEPPOL,
+    UBL_XSD,
+    RuleSet,
+    rule_sets_in_force,
+)
 from shared.einvoice.rules.finding import Finding
 
 T = TypeVar("T")
+
+ESSENTIAL = frozenset({UBL_XSD, CEN, PEPPOL, BR_FR})
+"""What no invoice is issued without."""
 
 
 class ValidatorBusy(RuntimeError):
@@ -20,6 +30,12 @@ class ValidatorBusy(RuntimeError):
 
 class ValidatorBroken(RuntimeError):
     """A worker died twice over the same document, which therefore was not judged."""
+
+
+def _in_force_and_here() -> list[RuleSet]:
+    """Today's rule sets: the essential ones in any case (`start` says which is missing), others if here."""
+    in_force = rule_sets_in_force(datetime.now(UTC).date()).values()
+    return [rules for rules in in_force if rules.name in ESSENTIAL or rules.exists()]
 
 
 class Validator:
@@ -32,10 +48,9 @@ class Validator:
     def __init__(
         self, rule_sets: Sequence[RuleSet] | None = None, *, workers: int = 1, queue: int = 256
     ) -> None:
-        today = datetime.now(UTC).date()
-        self._sets = tuple(
-            rule_sets if rule_sets is not None else rule_sets_in_force(today).values()
-        )
+        """Without `rule_sets`: those in force today. One that few documents need (self-billing) may be
+        absent: a document that needs it is then refused with RuleSetMissing, the others are judged."""
+        self._sets = tuple(rule_sets if rule_sets is not None else _in_force_and_here())
         self._workers = workers
         self._queue = queue
         self._pending = 0
