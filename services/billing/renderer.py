@@ -6,6 +6,7 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +17,7 @@ from shared import outbox
 from shared.clock import Clock, system_clock
 from shared.contracts.billing import Document, InvoiceRendered
 from shared.database import UNAVAILABLE, Database
+from shared.einvoice.rules.worker import end_with_parent
 from shared.events import Actor
 from shared.failpoints import failpoint
 
@@ -39,8 +41,10 @@ def render(content: dict[str, object], language: str) -> bytes:
 
 
 def _step_back() -> None:
-    """In the worker, once: a document that is issued or delivered goes before one that is rendered."""
+    """In the worker, once: a document that is issued or delivered goes before one that is rendered;
+    and no worker outlives a service that was killed."""
     os.nice(RENDER_NICENESS)
+    threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
 
 
 @dataclass

@@ -22,7 +22,7 @@ def start(rule_sets: Sequence[RuleSet]) -> None:
     """Compile the rule sets; a failure is kept, and raised by whatever is asked of this worker."""
     global _processor, _failure  # noqa: PLW0603 the state of this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
     from shared.einvoice.rules.processor import RuleProcessor
 
     try:
@@ -48,7 +48,7 @@ def _loaded() -> "RuleProcessor":
     return _processor
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed would wait for work for ever."""
     parent = parent_process()
     if parent is not None:
