@@ -80,6 +80,11 @@ class Envelope:
     company_id: UUID | None
     traceparent: str | None
 
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits of the W3C traceparent, or an empty string."""
+        return (self.traceparent or "")[3:35]
+
     def headers(self) -> dict[str, str]:
         """The record's headers, CloudEvents Kafka protocol binding §3.2; all are UTF-8 text."""
         values = {

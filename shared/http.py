@@ -172,4 +172,13 @@ async def bearer(request: Request) -> Principal:
 SAFE_METHODS = ("GET", "HEAD")
 
 Caller = Annotated[Principal, Depends(bearer)]
+
+
+async def biller(caller: Caller) -> Principal:
+    """The caller, who may invoice; 403 otherwise (P2)."""
+    caller.require_billing()
+    return caller
+
+
+Biller = Annotated[Principal, Depends(biller)]
 AnyCaller = Annotated[Principal, Depends(anyone)]

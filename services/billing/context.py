@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from services.billing.settings import BillingSettings
 from shared.clock import Clock
@@ -27,3 +28,6 @@ def context(request: Request) -> Context:
     return Context(
         state.service.database, state.validator, state.settings, state.clock, state.issued
     )
+
+
+Ctx = Annotated[Context, Depends(context)]

@@ -11,6 +11,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.billing.domain.numbering import file_name
 from services.billing.store import renderings
 from services.billing.store.renderings import DueRendering
 from shared import outbox
@@ -108,13 +109,12 @@ class Renderer:
 
     async def _store(self, work: DueRendering, pdf: bytes) -> None:
         sha256 = hashlib.sha256(pdf).hexdigest()
-        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in work.number)
         event = InvoiceRendered(
             invoice_id=work.invoice_id,
             company_id=work.company_id,
             number=work.number,
             readable=Document(
-                name=f"{name}.pdf",
+                name=file_name(work.number, "pdf"),
                 media_type="application/pdf",
                 sha256=sha256,
                 content=base64.b64encode(pdf),

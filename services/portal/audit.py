@@ -11,7 +11,6 @@ from shared.messaging import Consumers
 
 LANE = "audit"
 UNRECORDED = frozenset({"signing_key.published"})
-TRACE_ID = slice(3, 35)
 
 
 def listen_to_everything(consumers: Consumers) -> None:
@@ -36,7 +35,7 @@ async def record_action(conn: Connection, event: Event, envelope: Envelope) -> N
         actor=str(envelope.actor),
         action=_action(event, fields),
         subject=envelope.key,
-        trace_id=(envelope.traceparent or "")[TRACE_ID],
+        trace_id=envelope.trace_id,
         detail=detail_of(fields),
         hash=b"",
     )

@@ -25,9 +25,6 @@ consumers = Consumers("portal")
 listen_to_identity(consumers)
 listen_to_everything(consumers)
 
-TRACE_ID = slice(3, 35)
-"""Where the trace id stands in a W3C traceparent."""
-
 
 @consumers.on(InvoiceIssued)
 async def show_invoice(conn: Connection, event: InvoiceIssued, envelope: Envelope) -> None:
@@ -172,7 +169,7 @@ async def _entry(
         actor=str(envelope.actor),
         started_at=started_at,
         happened_at=envelope.time,
-        trace_id=(envelope.traceparent or "")[TRACE_ID],
+        trace_id=envelope.trace_id,
         version=envelope.aggregate_version,
     )
     await readmodels.add_timeline(conn, row)

@@ -247,7 +247,6 @@ def _announcement(new: NewInvoice, invoice: Invoice) -> InvoiceIssued:
     import base64
 
     face = new.face
-    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in face.number)
     return InvoiceIssued(
         invoice_id=face.invoice_id,
         company_id=face.company_id,
@@ -262,7 +261,7 @@ def _announcement(new: NewInvoice, invoice: Invoice) -> InvoiceIssued:
         language=face.language,
         invoice=invoice,
         original=Document(
-            name=f"{name}.xml",
+            name=numbering.file_name(face.number, "xml"),
             media_type="application/xml",
             sha256=face.sha256,
             content=base64.b64encode(new.ubl),

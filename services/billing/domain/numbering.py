@@ -50,3 +50,8 @@ def written(prefix: str, width: int, sequence: int) -> str:
 def placeholder(prefix: str, width: int) -> str:
     """A number in the series' format, for checks before a number is taken."""
     return prefix + "9" * width
+
+
+def file_name(number: str, extension: str) -> str:
+    """A document's file name from its number (BT-1): what no file system or header minds."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in number) + f".{extension}"

@@ -10,7 +10,8 @@ from services.billing import views
 from services.billing.commands import customers as commands
 from services.billing.commands import series as series_commands
 from services.billing.commands.customers import CustomerState
-from services.billing.routes.access import Biller, Ctx
+from services.billing.context import Ctx
+from shared.http import Biller
 
 router = APIRouter(prefix="/v1", tags=["customers"])
 

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.billing import views
 from services.billing.commands import drafts as commands
 from services.billing.commands.issue import findings_view, issue_invoice
+from services.billing.context import Ctx
 from services.billing.domain.drafting import DraftContent
 from services.billing.domain.errors import AlreadyIssued
-from services.billing.domain.numbering import day_at
-from services.billing.routes.access import Biller, Ctx
+from services.billing.domain.numbering import day_at, file_name
 from services.billing.store import invoices, renderings
+from shared.http import Biller
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound, Problem
 
@@ -163,7 +164,7 @@ async def get_original(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
     if row is None or xml is None:
         raise NotFound
     return Response(
-        xml, media_type="application/xml", headers=_named(f"{row.number}.xml", row.sha256)
+        xml, media_type="application/xml", headers=_named(file_name(row.number, "xml"), row.sha256)
     )
 
 
@@ -183,12 +184,13 @@ async def get_readable(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
             title="Not rendered yet",
             headers={"Retry-After": "1"},
         )
-    return Response(pdf, media_type="application/pdf", headers=_named(f"{row.number}.pdf", None))
+    return Response(
+        pdf, media_type="application/pdf", headers=_named(file_name(row.number, "pdf"), None)
+    )
 
 
 def _named(name: str, sha256: str | None) -> dict[str, str]:
-    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-    headers = {"Content-Disposition": f'inline; filename="{safe}"'}
+    headers = {"Content-Disposition": f'inline; filename="{name}"'}
     if sha256:
         headers["ETag"] = f'"{sha256}"'
     return headers

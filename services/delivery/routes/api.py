@@ -10,20 +10,12 @@ from services.delivery.commands import receptions, resend
 from services.delivery.commands.receptions import ReceptionBody
 from services.delivery.context import Context, context
 from services.delivery.store import received
-from shared.access.guard import Principal
-from shared.http import Caller
+from shared.http import Biller
 from shared.problems import NotFound
 
 router = APIRouter(prefix="/v1", tags=["delivery"])
 
 
-async def biller(caller: Caller) -> Principal:
-    """The caller, who may invoice; 403 otherwise (P2)."""
-    caller.require_billing()
-    return caller
-
-
-Biller = Annotated[Principal, Depends(biller)]
 Ctx = Annotated[Context, Depends(context)]
 
 
