@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared import metrics
 from shared.records import (
     HANDLER,
     LANE,
@@ -50,6 +51,8 @@ class DeadLetters:
         while not await self._published(record, headers):  # noqa: ASYNC110 — the broker rings no bell
             await asyncio.sleep(0.5)
         self.count += 1
+        group = f"{self.service}.{lane}"
+        metrics.dead_letters.add(1, {"messaging.consumer.group.name": group, "handler": handler})
 
     async def _published(self, record: Record, headers: list[tuple[str, bytes]]) -> bool:
         topic = dead_letter_topic(self.service)

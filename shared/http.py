@@ -3,7 +3,9 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
+from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -13,8 +15,10 @@ from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 from starlette.exceptions import HTTPException
 
+from shared import metrics
 from shared.access.guard import Guard, Principal
 from shared.database import TRANSIENT, UNAVAILABLE
+from shared.logs import acting_for
 from shared.problems import Forbidden, Invalid, NotReady, Problem, TooLarge, Unauthenticated
 from shared.settings import ServiceSettings
 from shared.telemetry import continued, current_trace_id
@@ -25,6 +29,8 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -88,7 +94,7 @@ class Edge:
         self.max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(("/health", "/static", "/metrics")):
+        if scope["type"] != "http" or scope["path"].startswith(("/health", "/static")):
             await self.app(scope, receive, send)
             return
         headers = {
@@ -97,11 +103,16 @@ class Edge:
         with continued(headers.get("traceparent"), f"{scope['method']} {scope['path']}") as span:
             span.set_attribute("http.request.method", scope["method"])
             span.set_attribute("url.path", scope["path"])
-            length = headers.get("content-length", "0")
-            if length.isdigit() and int(length) > self.max_body:
-                await problem_response(TooLarge(limit=self.max_body))(scope, receive, send)
-                return
-            await self.app(scope, self._bounded(receive), self._observed(send, span))
+            exchange = Exchange(scope, span)
+            try:
+                length = headers.get("content-length", "0")
+                if length.isdigit() and int(length) > self.max_body:
+                    too_large = problem_response(TooLarge(limit=self.max_body))
+                    await too_large(scope, receive, exchange.observed(send))
+                    return
+                await self.app(scope, self._bounded(receive), exchange.observed(send))
+            finally:
+                exchange.end()
 
     def _bounded(self, receive: Receive) -> Receive:
         seen = 0
@@ -116,21 +127,54 @@ class Edge:
 
         return bounded
 
-    @staticmethod
-    def _observed(send: Send, span: trace.Span) -> Send:
+
+@dataclass
+class Exchange:
+    """One request and its answer, as the span and the figures tell it."""
+
+    scope: Scope
+    span: trace.Span
+    status: int = 500
+    """What the outermost handler answers when the application didn't."""
+    ended: bool = False
+    began: float = field(default_factory=perf_counter)
+
+    def observed(self, send: Send) -> Send:
+        """`send`, with its answer looked at; adds the headers that every answer carries."""
+
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                span.set_attribute("http.response.status_code", message["status"])
-                if message["status"] >= 500:
-                    span.set_status(Status(StatusCode.ERROR))
+                self.status = message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-trace-id", current_trace_id().encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+                # a stream stays open for as long as somebody looks: its answer is its head
+                if any(v.startswith(b"text/event-stream") for _, v in message["headers"]):
+                    self.end()
             await send(message)
 
         return observed
+
+    def end(self) -> None:
+        """Record it, once, under the route's pattern: addresses hold ids without number."""
+        if self.ended:
+            return
+        self.ended = True
+        route = getattr(self.scope.get("route"), "path", "unmatched")
+        method = self.scope["method"] if self.scope["method"] in METHODS else "_OTHER"
+        attributes = {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": self.status,
+        }
+        metrics.http_requests.record(perf_counter() - self.began, attributes)
+        self.span.update_name(f"{method} {route}")
+        self.span.set_attribute("http.route", route)
+        self.span.set_attribute("http.response.status_code", self.status)
+        if self.status >= 500:
+            self.span.set_status(Status(StatusCode.ERROR))
 
 
 def client_address(request: Request) -> str:
@@ -152,7 +196,9 @@ async def anyone(request: Request) -> Principal:
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
     guard: Guard = request.app.state.service.guard
-    return await guard.principal(token.strip())
+    caller = await guard.principal(token.strip())
+    acting_for(caller.company_id)
+    return caller
 
 
 async def bearer(request: Request) -> Principal:

@@ -7,13 +7,14 @@ its reason, and the partition goes on.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
-from shared import inbox
+from shared import inbox, metrics
 from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
 from shared.dead_letters import DeadLetters
 from shared.events import Envelope, Event, Undecodable, read_envelope, read_event
@@ -108,6 +109,16 @@ class BatchRunner:
         if not items:
             return
         failpoint("consume.before_batch")
+        group = {"messaging.consumer.group.name": f"{self.consumers.service}.{self.lane}"}
+        with metrics.timed(metrics.consuming, **group):
+            await self._apply_all(items)
+        self.applied += len(items)
+        for topic, count in Counter(item.envelope.topic for item in items).items():
+            metrics.consumed.add(count, {**group, "messaging.destination.name": topic})
+        self.on_applied()
+        failpoint("consume.after_batch")
+
+    async def _apply_all(self, items: Sequence[Item]) -> None:
         try:
             await self._until_there(lambda: self._apply(items))
         except Exception as error:  # noqa: BLE001 — whatever one record did, the others go on
@@ -115,9 +126,6 @@ class BatchRunner:
                 log.warning("a batch of %d is applied one by one: %r", len(items), error)
             for item in items:
                 await self._apply_alone(item)
-        self.applied += len(items)
-        self.on_applied()
-        failpoint("consume.after_batch")
 
     async def _decoded(self, record: Record) -> Item | None:
         if put_back_for_another(record, self.lane):

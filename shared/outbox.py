@@ -1,5 +1,6 @@
 """The outbox: an event commits with the change that it tells of, or not at all."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from opentelemetry import trace
@@ -66,6 +67,25 @@ def current_traceparent() -> str | None:
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
     return carrier.get("traceparent")
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What the relay has yet to publish."""
+
+    count: int
+    oldest_seconds: float
+
+
+async def pending(conn: Connection) -> Pending:
+    """How much waits, and for how long the oldest has; 0 when nothing does."""
+    record = await conn.fetchrow(
+        "SELECT count(*) AS count, "
+        "  coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_seconds "
+        "FROM outbox WHERE published_at IS NULL"
+    )
+    assert record is not None  # noqa: S101 — an aggregate always gives one row
+    return Pending(**record)
 
 
 async def republish(conn: Connection, topic: str | None = None) -> int:

@@ -15,6 +15,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared import metrics
 from shared.database import UNAVAILABLE
 from shared.failpoints import failpoint
 from shared.settings import KafkaSettings
@@ -47,6 +48,8 @@ class Relay:
 
     url: str
     kafka: KafkaSettings
+    name: str = ""
+    """Whose outbox, for the figures."""
     leading: bool = False
     last_round: float = field(default_factory=time.monotonic)
     published: int = 0
@@ -125,6 +128,7 @@ class Relay:
         )
         failpoint("relay.after_mark")
         self.published += len(rows)
+        metrics.relay_published.add(len(rows), {"service": self.name})
         return len(rows)
 
     async def _refill_an_empty_broker(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 
-from shared import http, inbox, outbox, telemetry
+from shared import http, inbox, metrics, outbox, telemetry
 from shared.access.guard import Guard
 from shared.bus import Bus
 from shared.contracts.registry import published_by
@@ -22,6 +23,7 @@ from shared.database import UNAVAILABLE, Database, connect_when_there
 from shared.dead_letters import DeadLetters
 from shared.messaging import BatchRunner, Consumers
 from shared.migrate import migrate
+from shared.observing import observe
 from shared.problems import NotReady
 from shared.relay import Relay
 from shared.settings import KafkaSettings, ServiceSettings
@@ -30,6 +32,14 @@ from shared.topics import dead_letter_topic, ensure_topics, retry_topic
 log = logging.getLogger(__name__)
 
 Background = Callable[["Service"], Awaitable[None]]
+
+OWN_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+}
+"""FastAPI's own would tell everything twice, queries (which may hold a secret) included."""
 
 STALE_RELAY_SECONDS = 15.0
 STALE_POLL_SECONDS = 60.0
@@ -50,6 +60,8 @@ class Service:
     on_stop: tuple[Callable[[], Awaitable[None]], ...] = ()
     on_applied: Callable[[], None] = lambda: None
     """Called after each batch of events took effect."""
+    observers: tuple[Background, ...] = ()
+    """Set the figures of this service that must be asked for (shared.metrics)."""
     _database: Database | None = None
     relay: Relay = field(init=False)
     bus: Bus = field(init=False)
@@ -58,7 +70,7 @@ class Service:
     _dead_letters: DeadLetters | None = None
 
     def __post_init__(self) -> None:
-        self.relay = Relay(self.settings.database_url.get_secret_value(), self.kafka)
+        self.relay = Relay(self.settings.database_url.get_secret_value(), self.kafka, self.name)
         self.bus = Bus(self.consumers, self.kafka)
 
     @property
@@ -106,7 +118,8 @@ class Service:
             runner = BatchRunner(self.consumers, self.database, self._dead_letters, self._applied)
             self.bus.subscribe(runner)
             await self.bus.start()
-        for loop in (*self.background, keep_house):
+        observing = (observe,) if metrics.wanted() else ()
+        for loop in (*self.background, keep_house, *observing):
             self._spawn(self._guarded(loop), getattr(loop, "__name__", "background"))
         self.stage = "ready"
         log.info("%s is ready", self.name)
@@ -214,7 +227,8 @@ def make_app(service: Service, **options: Any) -> FastAPI:
         finally:
             await service.stop()
 
-    app = FastAPI(title=f"Facteur {service.name}", lifespan=lifespan, **options)
+    title = f"Facteur {service.name}"
+    app = FastAPI(title=title, lifespan=lifespan, telemetry=OWN_TELEMETRY, **options)
     app.state.service = service
     http.install(app)
     app.add_middleware(http.Edge, max_body=service.settings.max_body_bytes)

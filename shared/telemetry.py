@@ -1,52 +1,26 @@
-"""Traces, metrics and logs (OpenTelemetry), one trace from the click to the receipt.
+"""Traces (OpenTelemetry), one from the click to the receipt; and the start of all three signals.
 
-`FACTEUR_OTLP_ENDPOINT` sends traces over OTLP/HTTP; `FACTEUR_TRACE_DIR` writes finished spans as
-JSON lines (the embedded mode, and tests). Logs are JSON lines on stderr and carry the trace id.
+`OTEL_EXPORTER_OTLP_ENDPOINT` sends traces, metrics and logs over OTLP/HTTP (OpenTelemetry's other
+variables hold too); `FACTEUR_TRACE_DIR` writes finished spans as JSON lines (tests).
 """
 
-import json
-import logging
 import os
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from shared import logs, metrics
 from shared.events import Envelope
 from shared.records import Record
 
 tracer = trace.get_tracer("facteur")
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line, with the trace id when there is one."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self.service = service
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-            + f".{int(record.msecs):03d}Z",
-            "level": record.levelname,
-            "service": self.service,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        context = trace.get_current_span().get_span_context()
-        if context.is_valid:
-            line["trace_id"] = format(context.trace_id, "032x")
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
 
 
 class FileSpanExporter(SpanExporter):
@@ -66,31 +40,21 @@ class FileSpanExporter(SpanExporter):
 
 
 def set_up(service: str) -> None:
-    """Logging to stderr as JSON lines, and tracing where one of the two variables asks for it."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(service))
-    logging.basicConfig(
-        level=os.environ.get("FACTEUR_LOG_LEVEL", "INFO"), handlers=[handler], force=True
+    """Logs always; traces and figures where a variable asks for them. Once a process, at its start."""
+    resource = Resource.create(
+        {"service.name": f"facteur-{service}", "service.instance.id": uuid4().hex}
     )
-    for noisy in (
-        "aiokafka",
-        "httpx",
-        "httpcore",
-        "faststream",
-        "uvicorn.access",
-        "asyncssh",
-        "as4",
-    ):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    provider = TracerProvider(resource=Resource.create({"service.name": f"facteur-{service}"}))
+    logs.set_up(service, resource)
+    metrics.set_up(resource)
+    provider = TracerProvider(resource=resource)
     if folder := os.environ.get("FACTEUR_TRACE_DIR"):
         path = Path(folder) / f"{service}-{os.getpid()}.jsonl"
         exporter: SpanExporter = FileSpanExporter(path)
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
-    if endpoint := os.environ.get("FACTEUR_OTLP_ENDPOINT"):
+    if metrics.otlp_wanted():
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
 
 
@@ -99,7 +63,8 @@ def continued(traceparent: str | None, name: str, **attributes: str | int) -> It
     """A span that continues the trace of `traceparent` (W3C), or begins one."""
     carrier = {"traceparent": traceparent} if traceparent else {}
     parent = propagate.extract(carrier) if carrier else None
-    with tracer.start_as_current_span(name, context=parent, attributes=attributes) as span:
+    started = tracer.start_as_current_span(name, context=parent, attributes=attributes)
+    with logs.one_task(), started as span:
         yield span
 
 
@@ -116,6 +81,7 @@ def consumer_span(record: Record, envelope: Envelope, handler: str) -> Iterator[
         "messaging.message.id": str(envelope.event_id),
     }
     with continued(envelope.traceparent, f"process {envelope.topic}", **attributes) as span:
+        logs.acting_for(envelope.company_id)
         yield span
 
 

@@ -4,6 +4,7 @@ With pytest-xdist each worker has its own of each, so that nothing is shared and
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from deploy.local import broker as brokers
 from deploy.local import kafka, postgres, tansu
+from deploy.local.process import free_port
 from tests.need import need
 
 DatabaseFactory = Callable[[str], Awaitable[postgres.ServiceDatabase]]
@@ -129,3 +131,17 @@ def own_kafka(tmp_path: Path) -> Iterator[Callable[..., brokers.Broker]]:
     yield start
     for broker in started:
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def figures() -> Iterator[str]:
+    """The address of this process's figures; counted from here on, also by services in it."""
+    from opentelemetry.sdk.resources import Resource
+
+    from shared import metrics
+
+    port = str(free_port())
+    os.environ["FACTEUR_METRICS_PORT"] = port
+    metrics.set_up(Resource.get_empty())
+    yield f"http://127.0.0.1:{port}/metrics"
+    del os.environ["FACTEUR_METRICS_PORT"]

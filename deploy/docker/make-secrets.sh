@@ -24,6 +24,7 @@ word() { head -c 24 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n'; }
 url() { printf 'postgresql://%s:%s@postgres:5432/%s' "$1" "$(cat "$folder/$1_password")" "$2"; }
 
 word | keep postgres_password
+word | keep grafana_password
 for service in identity portal billing delivery; do
   for role in "$service" "${service}_owner"; do
     word | keep "${role}_password"

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.process import StartError
@@ -24,27 +25,39 @@ WANTED = {
 }
 """What each would like; whatever is taken gets another."""
 
+FIRST_FIGURES = 8100
+"""From here on, one port a program for its figures."""
+
 _DATAGRAMS = {"sml"}
 
 
-def keep_ports(root: Path, *, ephemeral: bool = False) -> dict[str, int]:
+def figures_of(program: str) -> str:
+    """The name of the port where a program's figures are."""
+    return f"figures-{program}"
+
+
+def keep_ports(
+    root: Path, *, ephemeral: bool = False, programs: Sequence[str] = ()
+) -> dict[str, int]:
     """The ports in `root/ports.json`, written when new; StartError names one that is taken.
 
-    `ephemeral` takes any free ports at the first start (tests).
+    `ephemeral` takes any free ports at the first start (tests). `programs` get a port for their
+    figures as well, also one that wasn't there at the first start.
     """
     path = root / "ports.json"
+    wanted = WANTED | {figures_of(p): FIRST_FIGURES + i for i, p in enumerate(programs)}
+    chosen: dict[str, int] = {}
     if path.exists():
-        kept: dict[str, int] = json.loads(path.read_text())
-        for name, port in kept.items():
+        chosen = json.loads(path.read_text())
+        for name, port in chosen.items():
             if not _free(name, port):
                 raise StartError(
                     f"port {port} ({name}) is taken by another program: end that one, or remove "
                     f"{path} to have other ports chosen"
                 )
-        return kept
-    chosen: dict[str, int] = {}
-    for name, port in WANTED.items():
-        taken = ephemeral or not _free(name, port)
+    new = {name: port for name, port in wanted.items() if name not in chosen}
+    for name, port in new.items():
+        taken = ephemeral or port in chosen.values() or not _free(name, port)
         chosen[name] = _any_free(name, set(chosen.values())) if taken else port
     root.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(chosen, indent=2) + "\n")

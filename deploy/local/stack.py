@@ -20,7 +20,7 @@ from deploy.local import broker as brokers
 from deploy.local import environment, postgres
 from deploy.local.environment import OUR_ACCESS_POINT, SERVICES, THEIR_ACCESS_POINT, ZONE
 from deploy.local.pki import Pki
-from deploy.local.ports import keep_ports
+from deploy.local.ports import figures_of, keep_ports
 from deploy.local.process import Program, StartError
 from deploy.local.supervisor import Supervisor
 
@@ -111,7 +111,9 @@ class Stack:
         """Start everything; returns when every service says that it is ready."""
         began = time.monotonic()
         self._lock()
-        self.ports = keep_ports(self.root, ephemeral=self._ephemeral)
+        self.ports = keep_ports(
+            self.root, ephemeral=self._ephemeral, programs=(*SERVICES, *self.worker_names())
+        )
         await asyncio.to_thread(self._certificates)
         broker, self.cluster, _ = await asyncio.gather(
             asyncio.to_thread(self._broker),
@@ -197,18 +199,22 @@ class Stack:
         return Program(
             name=name,
             argv=[*_facteur(), name],
-            env=self.environments[name],
+            env=self._with_figures(name, name),
             ready=lambda: says_ready(address),
             stop_seconds=25,
             ready_seconds=180,
         )
+
+    def _with_figures(self, service: str, program: str) -> environment.Environment:
+        port = str(self.ports[figures_of(program)])
+        return {**self.environments[service], "FACTEUR_METRICS_PORT": port}
 
     def _worker_programs(self) -> list[Program]:
         return [
             Program(
                 name=name,
                 argv=[*_facteur(), "delivery", "--channels", name.split("-")[1]],
-                env=self.environments["delivery"],
+                env=self._with_figures("delivery", name),
                 # nobody asks a worker anything: it takes its work from the database
                 ready=lambda: True,
                 stop_seconds=25,

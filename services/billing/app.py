@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.billing.consumers import consumers
+from services.billing.figures import count_renderings
 from services.billing.renderer import Renderer
 from services.billing.routes import customers, invoices
 from services.billing.settings import BillingSettings
@@ -41,6 +42,7 @@ def create_app(
         background=(render_documents,),
         on_database=(load_rules,),
         on_stop=(validator.close,),
+        observers=(count_renderings,),
     )
     app = make_app(service, version="1.0.0")
     app.state.validator, app.state.settings, app.state.clock = validator, settings, system_clock

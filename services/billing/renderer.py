@@ -14,7 +14,7 @@ from datetime import timedelta
 from services.billing.domain.numbering import file_name
 from services.billing.store import renderings
 from services.billing.store.renderings import DueRendering
-from shared import outbox
+from shared import metrics, outbox
 from shared.clock import Clock, system_clock
 from shared.contracts.billing import Document, InvoiceRendered
 from shared.database import UNAVAILABLE, Database
@@ -94,9 +94,10 @@ class Renderer:
 
     async def _render(self, work: DueRendering) -> None:
         try:
-            pdf = await asyncio.get_running_loop().run_in_executor(
-                self._opened(), render, work.content, work.language
-            )
+            with metrics.timed(metrics.rendering_time):
+                pdf = await asyncio.get_running_loop().run_in_executor(
+                    self._opened(), render, work.content, work.language
+                )
             failpoint("render.before_store")
             await self._store(work, pdf)
         except BrokenExecutor as error:

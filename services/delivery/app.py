@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.delivery.commands.receive import Reception
 from services.delivery.consumers import consumers
+from services.delivery.figures import count_deliveries
 from services.delivery.peppol.as4_in import Receiver
 from services.delivery.routes import api, as4
 from services.delivery.settings import DeliverySettings
@@ -35,6 +36,7 @@ def create_app(
         background=(alarm.run,),
         on_stop=(validator.close,),
         on_applied=alarm.ring,
+        observers=(count_deliveries,),
     )
     app = make_app(service, version="1.0.0")
     app.state.box, app.state.clock = load_box(settings.master_key_file), system_clock

@@ -16,6 +16,7 @@ from services.delivery.commands.attempts import Attempts
 from services.delivery.domain.outcome import Channel, ChannelName
 from services.delivery.store import work
 from services.delivery.store.work import Leased
+from shared import metrics
 from shared.clock import Clock
 from shared.database import UNAVAILABLE, Database
 
@@ -74,6 +75,7 @@ class Worker:
             held = (delivery.delivery_id, delivery.fence)
             task = asyncio.create_task(self._one(delivery))
             self._running[held] = task
+            metrics.in_flight.add(1)
             task.add_done_callback(partial(self._done, held))
         return len(leased)
 
@@ -90,6 +92,7 @@ class Worker:
 
     def _done(self, held: tuple[UUID, int], _: "asyncio.Task[None]") -> None:
         self._running.pop(held, None)
+        metrics.in_flight.add(-1)
         self._woken.set()
 
     async def _rest(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.cli.demo import corpus
 from deploy.local import kafka, tansu
+from tests.figures import scrape, total
 from tests.flow.facteur import facteur, staying_up
 from tests.need import need
 
@@ -65,6 +66,13 @@ async def test_a_second_start_keeps_accounts_invoices_and_ports(workplace: Path)
         ports = (state / "ports.json").read_text()
     async with staying_up(*arguments, state=state, env=env) as second:
         said = "".join(second)
+        figures = {name.removeprefix("figures-"): await scrape(f"http://127.0.0.1:{port}/metrics")
+                   for name, port in json.loads(ports).items() if name.startswith("figures-")}  # fmt: skip
+    # every service and every worker tells its own
+    assert set(figures) == {"identity", "portal", "billing", "delivery", "delivery-sftp-1"}
+    sent = {"channel": "sftp", "outcome": "delivered"}
+    assert total(figures["delivery-sftp-1"], "facteur_delivery_attempts_total", sent) >= 1
+    assert total(figures["billing"], "facteur_invoices_issued_total") >= 1
 
     assert "F-000002" in said
     assert "F-000001" not in said

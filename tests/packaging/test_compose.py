@@ -10,12 +10,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+import yaml
 
 from deploy.local import postgres
 from deploy.local.paths import CHECKOUT
 from tests.need import need
 
 SERVICES = ("identity", "portal", "billing", "delivery")
+STORES, MONITORING = ("postgres", "kafka"), ("prometheus", "grafana")
 WORKERS = ("delivery-email", "delivery-sftp", "delivery-ftps", "delivery-peppol")
 
 
@@ -33,7 +35,7 @@ def compose() -> dict[str, Any]:
     binary = os.environ.get("FACTEUR_COMPOSE") or shutil.which("docker-compose")
     need(binary, "the compose binary: docs/operations.md doesn't need it, this test does")
     file = str(CHECKOUT / "docker-compose.yml")
-    argv = [str(binary), "-f", file, "--profile", "peppol", "config", "--format", "json"]
+    argv = [str(binary), "-f", file, "--profile", "*", "config", "--format", "json"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "warning" not in done.stderr.lower(), done.stderr
@@ -51,7 +53,7 @@ def test_secrets_are_made_once_and_closed_to_others(secrets: Path) -> None:
 
 
 def test_every_process_has_its_service_and_a_worker_a_channel(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {*SERVICES, *WORKERS, "postgres", "kafka"}
+    assert set(compose["services"]) == {*SERVICES, *WORKERS, *STORES, *MONITORING}
     for worker in WORKERS:
         service = compose["services"][worker]
         assert service["command"] == ["delivery", "--channels", worker.removeprefix("delivery-")]
@@ -73,6 +75,20 @@ def test_no_secret_stands_in_it_and_each_service_sees_its_own_alone(
         assert service["cap_drop"] == ["ALL"]
     for secret in compose["secrets"]:
         assert (secrets / secret).exists(), f"make-secrets.sh doesn't make {secret}"
+
+
+def test_prometheus_asks_every_process_on_a_port_that_is_never_published(
+    compose: dict[str, Any],
+) -> None:
+    config = yaml.safe_load((CHECKOUT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    asked = {job["dns_sd_configs"][0]["names"][0] for job in config["scrape_configs"]}
+    assert asked == {*SERVICES, *WORKERS}
+    for name in asked:
+        service = compose["services"][name]
+        assert service["environment"]["FACTEUR_METRICS_PORT"] == "9464"
+        assert "9464" not in json.dumps(service.get("ports", []))
+    for name in MONITORING:
+        assert all(p["host_ip"] == "127.0.0.1" for p in compose["services"][name]["ports"])
 
 
 async def test_the_databases_are_made_as_the_init_script_says(

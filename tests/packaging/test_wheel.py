@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.local.paths import CHECKOUT
 
-NOT_INSTALLED = ("deploy/docker/",)
+NOT_INSTALLED = ("deploy/docker/", "deploy/grafana/", "deploy/prometheus/")
 
 
 def test_every_file_of_the_packages_is_in_the_wheel(tmp_path: Path) -> None:

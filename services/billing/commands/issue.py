@@ -27,7 +27,7 @@ from services.billing.store.customers import CustomerRow
 from services.billing.store.drafts import DraftRow
 from services.billing.store.invoices import InvoiceRow, NewInvoice
 from services.billing.store.series import SeriesRow
-from shared import outbox
+from shared import metrics, outbox
 from shared.access.guard import Principal
 from shared.clock import Clock
 from shared.contracts.billing import Document, InvoiceIssued
@@ -74,6 +74,15 @@ async def issue_invoice(
     db: Database, validator: Validator, caller: Principal, draft_id: UUID, clock: Clock, zone: str
 ) -> Issued:
     """Number, store and announce the draft's document. RulesBroken carries the findings."""
+    with metrics.refusals(metrics.not_issued):
+        issued = await _issue(db, validator, caller, draft_id, clock, zone)
+    metrics.issued.add(1, {"kind": issued.invoice.kind})
+    return issued
+
+
+async def _issue(
+    db: Database, validator: Validator, caller: Principal, draft_id: UUID, clock: Clock, zone: str
+) -> Issued:
     material = await _read(db, caller.company_id, draft_id)
     day = material.draft.own_date or numbering.day_at(clock(), zone)
     findings = await check(validator, material, day)
@@ -171,7 +180,8 @@ async def check(validator: Validator, material: Material, day: date) -> list[Fin
         sets = applicable_sets(ubl.inspect(xml))
         span.set_attribute("facteur.rule_sets", list(sets))
         try:
-            return await validator.validate(xml, sets)
+            with metrics.timed(metrics.rules_time):
+                return await validator.validate(xml, sets)
         except (ValidatorBusy, ValidatorBroken, RuleSetMissing) as error:
             raise RulesUnavailable(str(error), headers={"Retry-After": "2"}) from error
         except (ubl.UblError, XmlRefused) as error:

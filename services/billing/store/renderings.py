@@ -43,6 +43,12 @@ async def lease(conn: Connection, now: datetime, until: datetime, limit: int) ->
     return [DueRendering(**record) for record in records]
 
 
+async def count_due(conn: Connection) -> int:
+    """What has no readable form yet, also what is tried again later."""
+    found: int = await conn.fetchval("SELECT count(*) FROM rendering WHERE pdf IS NULL")
+    return found
+
+
 async def store(conn: Connection, invoice_id: UUID, pdf: bytes, sha256: str) -> bool:
     """False when it was rendered already: those bytes stay."""
     done = await conn.execute(

@@ -22,9 +22,11 @@ from services.delivery.domain.progress import Progress, after
 from services.delivery.domain.schedule import Schedule
 from services.delivery.store import work
 from services.delivery.store.work import AttemptRow, Leased
+from shared import metrics
 from shared.clock import Clock
 from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
 from shared.failpoints import failpoint
+from shared.logs import acting_for
 from shared.secretbox import SecretBox
 from shared.telemetry import delivery_span
 
@@ -47,6 +49,7 @@ class Attempts:
         with delivery_span(
             leased.traceparent, leased.channel, str(leased.delivery_id), leased.attempt
         ):
+            acting_for(leased.company_id)
             if leased.state == "settling":
                 return await self._settle(channel, leased, job)
             return await self._send(channel, leased, job)
@@ -140,6 +143,7 @@ class Attempts:
             await self._judge(conn, leased, outcome, progress)
             failpoint("deliver.before_commit")
         failpoint("deliver.after_commit")
+        _count(leased, kind, outcome, ended)
         return outcome
 
     async def _judge(
@@ -225,6 +229,14 @@ class Attempts:
         if leased.secrets is None or leased.secrets_row is None:
             return {}
         return {"password": self.box.open(leased.secrets, leased.secrets_row).decode()}
+
+
+def _count(leased: Leased, kind: str, outcome: Outcome, ended: datetime) -> None:
+    told = {"channel": leased.channel, "kind": kind, "outcome": type(outcome).__name__.lower()}
+    metrics.attempts.add(1, told)
+    if isinstance(outcome, Delivered):
+        taken = (ended - leased.created_at).total_seconds()
+        metrics.delivery_time.record(taken, {"channel": leased.channel})
 
 
 def _unprepared(error: Exception, job: Job) -> Failed:

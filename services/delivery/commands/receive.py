@@ -12,7 +12,7 @@ from services.delivery.peppol.as4_in import Accepted, Receiver, Rejected
 from services.delivery.peppol.errors import NOT_SERVICED, OTHER
 from services.delivery.store import received
 from services.delivery.store.received import ReceivedRow, StoredReceipt
-from shared import outbox
+from shared import metrics, outbox
 from shared.clock import Clock
 from shared.contracts.billing import Document
 from shared.contracts.delivery import DocumentReceived
@@ -90,17 +90,17 @@ class Reception:
         judged = await judge(self.validator, opened.document)
         failpoint("receive.before_store")
         async with self.db.system_transaction() as conn:
-            await self._keep(conn, opened, company, judged)
+            state = await self._keep(conn, opened, company, judged)
             failpoint("receive.before_commit")
         failpoint("receive.after_commit")
+        metrics.received.add(1, {"state": state})
         async with self.db.system_transaction() as conn:
             kept = await received.receipt_for(conn, opened.sent_by, opened.message_id)
         assert kept is not None  # noqa: S101 — committed above, or by the same message's other copy
         return Answer(kept.receipt, kept.content_type)
 
-    async def _keep(
-        self, conn: Connection, opened: Accepted, company: UUID, judged: Judged
-    ) -> None:
+    async def _keep(self, conn: Connection, opened: Accepted, company: UUID, judged: Judged) -> str:
+        """Store it, and tell of it when it is accepted; returns the state that it got."""
         sender, instance = str(opened.envelope.sender), opened.envelope.instance_identifier
         await conn.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{sender} {instance}"
@@ -129,13 +129,15 @@ class Reception:
         if await received.add(conn, row, opened.document, answer) and state == "accepted":
             actor = Actor(kind="peer", id=opened.sent_by)
             await outbox.append(conn, _news(row, opened.document), actor=actor, aggregate_version=1)
+        return state
 
 
 async def judge(validator: Validator, document: bytes) -> Judged:
     """Read the document's face and apply the official rules; what fails is quarantined."""
     try:
         face = ubl.inspect(document)
-        findings = await validator.validate(document, applicable_sets(face))
+        with metrics.timed(metrics.rules_time):
+            findings = await validator.validate(document, applicable_sets(face))
     except (ubl.UblError, XmlRefused) as error:
         finding = {"rule": "UBL", "severity": "fatal", "message": str(error)}
         return Judged("", "", "", "", [finding], quarantined=True)

@@ -27,6 +27,7 @@ class Leased:
     prepared: bytes | None
     traceparent: str | None
     cause: UUID
+    created_at: datetime
     version: int
 
 
@@ -62,7 +63,8 @@ async def lease(
         "UPDATE delivery d SET state = CASE d.state WHEN 'due' THEN 'leased' ELSE 'settling' END, "
         "  lease_until = $3, fence = d.fence + 1 FROM due WHERE d.delivery_id = due.delivery_id "
         "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.endpoint, d.route, "
-        "  d.secrets, d.secrets_row, d.state, d.attempt, d.fence, d.prepared, d.traceparent, d.cause, d.version",
+        "  d.secrets, d.secrets_row, d.state, d.attempt, d.fence, d.prepared, d.traceparent, d.cause, "
+        "  d.created_at, d.version",
         channels,
         now,
         until,

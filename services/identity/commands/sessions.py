@@ -17,6 +17,7 @@ from services.identity.domain.passwords import verify_password
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import factors, privacy, sessions, users
 from services.identity.store.users import MembershipRow, UserRow
+from shared import metrics
 from shared.access import tokens
 from shared.clock import Clock
 from shared.database import Connection, Database
@@ -69,6 +70,21 @@ async def sign_in(
     limits: Limits,
 ) -> SignedIn:
     """Open a session; the same answer and time for an unknown e-mail and a wrong password."""
+    with metrics.refusals(metrics.sign_ins):
+        signed_in = await _sign_in(db, email, password, address, clock, lifetime, limits)
+    metrics.sign_ins.add(1, {"result": "second-factor" if signed_in.second_factor else "opened"})
+    return signed_in
+
+
+async def _sign_in(
+    db: Database,
+    email: str,
+    password: str,
+    address: str,
+    clock: Clock,
+    lifetime: timedelta,
+    limits: Limits,
+) -> SignedIn:
     email_hash = hashlib.sha256(email.lower().encode()).digest()
     async with db.system_transaction() as conn:
         user = await users.by_email(conn, email)
