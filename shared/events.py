@@ -79,6 +79,8 @@ class Envelope:
     cause: UUID | None
     company_id: UUID | None
     traceparent: str | None
+    origin: str = ""
+    """The network that a person's request came from (shared.origin); empty for what no person asked."""
 
     @property
     def trace_id(self) -> str:
@@ -101,6 +103,7 @@ class Envelope:
             "ce_companyid": str(self.company_id) if self.company_id else "",
             "content-type": "application/json",
             "traceparent": self.traceparent or "",
+            "ce_origin": self.origin,
         }
         return {name: value for name, value in values.items() if value}
 
@@ -133,6 +136,7 @@ def read_envelope(topic: str, key: bytes | None, headers: Iterable[tuple[str, by
             cause=UUID(cause) if (cause := found.get("ce_causationid")) else None,
             company_id=UUID(company) if (company := found.get("ce_companyid")) else None,
             traceparent=found.get("traceparent"),
+            origin=found.get("ce_origin", ""),
         )
     except ValueError as error:
         raise Undecodable(f"a header can't be read: {str(error).splitlines()[0]}") from error

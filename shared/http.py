@@ -19,6 +19,7 @@ from shared import metrics
 from shared.access.guard import Guard, Principal
 from shared.database import TRANSIENT, UNAVAILABLE
 from shared.logs import acting_for
+from shared.origin import coming_from, network_of
 from shared.problems import Forbidden, Invalid, NotReady, Problem, TooLarge, Unauthenticated
 from shared.settings import ServiceSettings
 from shared.telemetry import continued, current_trace_id
@@ -110,7 +111,8 @@ class Edge:
                     too_large = problem_response(TooLarge(limit=self.max_body))
                     await too_large(scope, receive, exchange.observed(send))
                     return
-                await self.app(scope, self._bounded(receive), exchange.observed(send))
+                with coming_from(network_of(client_address(Request(scope)))):
+                    await self.app(scope, self._bounded(receive), exchange.observed(send))
             finally:
                 exchange.end()
 

@@ -1,5 +1,6 @@
 """The outbox: an event commits with the change that it tells of, or not at all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from shared.clock import Clock, system_clock
 from shared.database import Connection
 from shared.events import Actor, Envelope, Event
 from shared.ids import new_id
+from shared.origin import current_origin
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -29,7 +31,40 @@ async def append(
     Call it while holding the lock of the event's aggregate: that, and nothing else, keeps the
     order of one aggregate's events. `company_id` defaults to the event's own field of that name.
     """
-    envelope = Envelope(
+    envelope = _sealed(event, actor, aggregate_version, cause, company_id, clock)
+    await insert(conn, envelope, event.model_dump_json().encode())
+    return envelope
+
+
+async def append_many(
+    conn: Connection,
+    events: Sequence[tuple[Event, int]],
+    *,
+    actor: Actor,
+    clock: Clock = system_clock,
+) -> list[Envelope]:
+    """Write events, each with its aggregate's version, in one round trip; returns their envelopes."""
+    envelopes = [_sealed(event, actor, version, None, None, clock) for event, version in events]
+    await conn.executemany(
+        "INSERT INTO outbox (event_id, topic, key, headers, payload, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        [
+            (e.event_id, e.topic, e.key, e.headers(), event.model_dump_json().encode(), e.time)
+            for e, (event, _) in zip(envelopes, events, strict=True)
+        ],
+    )
+    return envelopes
+
+
+def _sealed(
+    event: Event,
+    actor: Actor,
+    aggregate_version: int,
+    cause: UUID | None,
+    company_id: UUID | None,
+    clock: Clock,
+) -> Envelope:
+    return Envelope(
         event_id=new_id(),
         topic=event.topic,
         version=event.version,
@@ -41,9 +76,8 @@ async def append(
         cause=cause,
         company_id=company_id or getattr(event, "company_id", None),
         traceparent=current_traceparent(),
+        origin=current_origin(),
     )
-    await insert(conn, envelope, event.model_dump_json().encode())
-    return envelope
 
 
 async def insert(conn: Connection, envelope: Envelope, payload: bytes) -> None:

@@ -4,9 +4,10 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from services.portal.deployer import Deployer
 from services.portal.live import Live
 from services.portal.projections import consumers
-from services.portal.routes import api, audit
+from services.portal.routes import api, audit, deployments
 from services.portal.routes.pages import (
     account,
     companies,
@@ -17,6 +18,7 @@ from services.portal.routes.pages import (
     events,
     invoices,
     legal,
+    mass_deployment,
     overview,
     users,
 )
@@ -29,13 +31,14 @@ from shared.settings import KafkaSettings
 
 PAGES = (
     account,
+    events,
+    mass_deployment,
     deployment,
     legal,
     companies,
     users,
     customers,
     drafts,
-    events,
     invoices,
     overview,
 )
@@ -56,11 +59,13 @@ def create_app(
     }
     app.state.owners = open_owners(urls, settings.owner_timeout_seconds)
     app.state.live = live = Live()
-    service.background = (live.poll,)
+    app.state.deployer = deployer = Deployer(system_clock)
+    service.background = (live.poll, deployer.run)
     service.on_database = (_listen_for_the_end(live),)
     service.on_stop = (app.state.owners.client.aclose,)
     app.include_router(api.router)
     app.include_router(audit.router)
+    app.include_router(deployments.router)
     for module in PAGES:
         app.include_router(module.router)
     errors.install(app)

@@ -1,15 +1,18 @@
-"""Live timelines: one poller a process, whoever is watching; access is looked at again every round."""
+"""Pages that change by themselves: one poller a process, whoever is watching; access is looked at
+again every round."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from services.portal.store import readmodels
-from shared.database import UNAVAILABLE
+from services.portal.store import dashboard, deployments, readmodels
+from shared.access.guard import Principal
+from shared.access.rights import MASS_DEPLOYMENT
+from shared.database import UNAVAILABLE, Connection
 from shared.problems import Problem
 from shared.service import Service
 
@@ -19,13 +22,52 @@ TICK_SECONDS = 0.4
 COMMENT_EVERY_SECONDS = 15.0
 MAX_WATCHERS = 2000
 
+Kind = Literal["timeline", "deployment", "company", "firm"]
+
+PULSES: dict[Kind, Callable[[Connection, list[UUID]], Awaitable[dict[UUID, int]]]] = {
+    "timeline": readmodels.changes,
+    "deployment": deployments.pulses,
+    "company": dashboard.pulses,
+    "firm": dashboard.firm_pulses,
+}
+"""Of each kind of thing that is watched: a number for each that changes with every change."""
+
+
+def _invoices(principal: Principal) -> bool:
+    return principal.billing
+
+
+def _deploys(principal: Principal) -> bool:
+    return principal.company_kind == "firm" and MASS_DEPLOYMENT in principal.rights
+
+
+def _of_a_firm(principal: Principal) -> bool:
+    return principal.company_kind == "firm"
+
+
+MAY: dict[Kind, Callable[[Principal], bool]] = {
+    "timeline": _invoices,
+    "deployment": _deploys,
+    "company": _invoices,
+    "firm": _of_a_firm,
+}
+"""Who may go on watching; whose thing it is was checked when the stream began."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a page shows."""
+
+    kind: Kind
+    id: UUID
+
 
 @dataclass(eq=False)
 class Watcher:
-    """One open stream: who watches which document."""
+    """One open stream: who watches what."""
 
     token: str
-    invoice_id: UUID
+    subject: Subject
     seen: int
     events: "asyncio.Queue[str | None]" = field(default_factory=lambda: asyncio.Queue(8))
     """What to send; None ends the stream."""
@@ -51,23 +93,23 @@ class Live:
                 try:
                     await self._round(service)
                 except UNAVAILABLE as error:
-                    log.warning("timelines wait for the database: %s", type(error).__name__)
+                    log.warning("open pages wait for the database: %s", type(error).__name__)
 
     async def _round(self, service: Service) -> None:
         watching = list(self.watchers)
-        allowed = {token: await _allowed(service, token) for token in {w.token for w in watching}}
-        async with service.database.system_transaction() as conn:
-            newest = await readmodels.changes(conn, list({w.invoice_id for w in watching}))
+        standing = {token: await _standing(service, token) for token in {w.token for w in watching}}
+        newest = await _newest(service, {w.subject for w in watching})
         for watcher in watching:
-            if not allowed[watcher.token]:
+            principal = standing[watcher.token]
+            if principal is None or not MAY[watcher.subject.kind](principal):
                 watcher.tell(None)
-            elif newest.get(watcher.invoice_id, 0) != watcher.seen:
-                watcher.seen = newest.get(watcher.invoice_id, 0)
+            elif newest.get(watcher.subject, 0) != watcher.seen:
+                watcher.seen = newest.get(watcher.subject, 0)
                 watcher.tell("changed")
 
-    async def watch(self, token: str, invoice_id: UUID, seen: int) -> AsyncIterator[str]:
+    async def watch(self, token: str, subject: Subject, seen: int) -> AsyncIterator[str]:
         """The lines of a text/event-stream (WHATWG HTML §9.2)."""
-        watcher = Watcher(token, invoice_id, seen)
+        watcher = Watcher(token, subject, seen)
         if self.closing or len(self.watchers) >= MAX_WATCHERS:
             return
         self.watchers.add(watcher)
@@ -107,11 +149,21 @@ def _chained(live: Live, before: Any) -> Any:
     return handler
 
 
-async def _allowed(service: Service, token: str) -> bool:
-    """Whether the token still opens invoicing; one that has ended closes the stream, the browser
-    comes back with a fresh one."""
+async def _newest(service: Service, subjects: set[Subject]) -> dict[Subject, int]:
+    found: dict[Subject, int] = {}
+    async with service.database.system_transaction() as conn:
+        for kind, pulses in PULSES.items():
+            wanted = [s.id for s in subjects if s.kind == kind]
+            if wanted:
+                counts = await pulses(conn, wanted)
+                found |= {Subject(kind, i): n for i, n in counts.items()}
+    return found
+
+
+async def _standing(service: Service, token: str) -> Principal | None:
+    """Who watches; None for a token that has ended: that closes the stream, and the browser comes
+    back with a fresh one."""
     try:
-        principal = await service.guard.principal(token)
+        return await service.guard.principal(token)
     except Problem:
-        return False
-    return principal.billing
+        return None

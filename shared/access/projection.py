@@ -1,6 +1,6 @@
 """The access projection: identity's and the portal's facts, kept by every service that decides."""
 
-from uuid import UUID
+from collections.abc import Sequence
 
 from shared.contracts.identity import (
     CompanyChanged,
@@ -129,15 +129,26 @@ async def project_revocation(conn: Connection, event: SessionRevoked, envelope: 
 
 
 async def project_billing(conn: Connection, event: BillingEvent, envelope: Envelope) -> None:
-    profiles: list[UUID] = [profile.profile_id for profile in event.profiles]
-    await conn.execute(
+    await project_billings(conn, [(event, envelope)])
+
+
+async def project_billings(
+    conn: Connection, heard: Sequence[tuple[BillingEvent, Envelope]]
+) -> None:
+    """Of many companies, in one round trip."""
+    await conn.executemany(
         "INSERT INTO access.billing (company_id, enabled, profile_ids, version) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (company_id) DO UPDATE "
         "SET enabled = EXCLUDED.enabled, profile_ids = EXCLUDED.profile_ids, "
         "    version = EXCLUDED.version "
         "WHERE access.billing.version < EXCLUDED.version",
-        event.company_id,
-        event.enabled,
-        profiles,
-        envelope.aggregate_version,
+        [
+            (
+                event.company_id,
+                event.enabled,
+                [profile.profile_id for profile in event.profiles],
+                envelope.aggregate_version,
+            )
+            for event, envelope in heard
+        ],
     )

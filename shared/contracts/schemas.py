@@ -21,6 +21,7 @@ HEADERS = {
     "ce_companyid": "the company concerned, if any",
     "content-type": "application/json",
     "traceparent": "W3C trace context",
+    "ce_origin": "the network that a person's request came from (/24, /48), if a person asked",
 }
 
 

@@ -55,7 +55,9 @@ def _of(
             continue
         row = rows[0] if call in fetches and len(fetches) == len(set(rows)) == 1 else None
         where = f"{path.relative_to(ROOT)}:{call.lineno}"
-        yield Statement(where, sql, len(call.args) - 1, row)
+        # executemany's rows are known when it runs
+        passed = 0 if call.func.attr == "executemany" else len(call.args) - 1
+        yield Statement(where, sql, passed, row)
 
 
 def _text(node: ast.expr, constants: dict[str, str]) -> str | None:

@@ -5,19 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.portal.domain.activation import Effect, Situation, effect, preview_token
-from services.portal.domain.errors import (
-    LegalInformationMissing,
-    NoMassDeployment,
-    NoProfileChosen,
-    NotSubscribed,
-    NoUserAttached,
-    StalePreview,
-)
+from services.portal.domain.activation import Effect, Situation, check, effect, preview_token
+from services.portal.domain.errors import NoMassDeployment, StalePreview
 from services.portal.store import portals
+from services.portal.store.portals import PortalRow
 from shared import outbox
 from shared.access.guard import Principal
-from shared.access.projection import project_billing
+from shared.access.projection import project_billings
 from shared.access.rights import MASS_DEPLOYMENT
 from shared.clock import Clock
 from shared.contracts.portal import (
@@ -31,9 +25,7 @@ from shared.contracts.portal import (
 from shared.database import Connection, Database
 from shared.events import Actor
 from shared.failpoints import failpoint
-from shared.problems import Invalid, NotFound
-
-INVOICING_OPTION = "invoicing"
+from shared.problems import NotFound
 
 
 @dataclass(frozen=True)
@@ -43,6 +35,34 @@ class Preview:
     situation: Situation
     effect: Effect
     token: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new state of one company's facturation."""
+
+    before: Situation
+    enabled: bool
+    profile_ids: frozenset[UUID]
+
+    @property
+    def version(self) -> int:
+        return self.before.version + 1
+
+    def announcement(self, firm_id: UUID) -> BillingEvent:
+        """What is told of it."""
+        kind: type[BillingEvent] = BillingAccessChanged if self.before.enabled else BillingEnabled
+        if not self.enabled:
+            kind = BillingDisabled
+        names = self.before.profiles
+        return kind(
+            company_id=self.before.company_id,
+            firm_id=firm_id,
+            enabled=self.enabled,
+            profiles=[
+                ProfileRef(profile_id=p, name=names.get(p, "")) for p in sorted(self.profile_ids)
+            ],
+        )
 
 
 async def look(db: Database, caller: Principal, company_id: UUID) -> Situation:
@@ -57,7 +77,7 @@ async def preview(
     """The warning: exactly who gains and loses access. Refuses what the change itself would."""
     async with db.system_transaction() as conn:
         situation = await _administered(conn, caller, company_id)
-    _check(situation, enabled, profile_ids)
+    check(situation, enabled, profile_ids)
     return Preview(
         situation,
         effect(situation, enabled, profile_ids),
@@ -77,14 +97,15 @@ async def change_billing(
 ) -> Situation:
     """Confirm a preview. What is so already changes nothing and tells nobody."""
     async with db.system_transaction() as conn:
-        await portals.lock(conn, company_id)
+        await portals.lock(conn, [company_id])
         situation = await _administered(conn, caller, company_id)
-        _check(situation, enabled, profile_ids)
+        check(situation, enabled, profile_ids)
         if not hmac.compare_digest(token, preview_token(situation, enabled, profile_ids)):
             raise StalePreview
         wanted = frozenset(profile_ids)
         if (situation.enabled, situation.profile_ids) != (enabled, wanted):
-            await _write(conn, caller, situation, enabled, wanted, clock)
+            change = Change(situation, enabled, wanted)
+            await write(conn, caller.company_id, caller.actor, [change], clock)
             failpoint("activation.before_commit")
         return await _administered(conn, caller, company_id)
 
@@ -108,49 +129,25 @@ async def _administered(conn: Connection, caller: Principal, company_id: UUID) -
     return situation
 
 
-def _check(situation: Situation, enabled: bool, profile_ids: Sequence[UUID]) -> None:
-    if not enabled:
-        return
-    if INVOICING_OPTION not in situation.options:
-        raise NotSubscribed
-    if situation.missing_legal_fields:
-        missing = list(situation.missing_legal_fields)
-        raise LegalInformationMissing(
-            missing=missing, errors=[{"field": f, "message": "must be filled in"} for f in missing]
-        )
-    if not situation.members:
-        raise NoUserAttached
-    if not profile_ids:
-        raise NoProfileChosen(errors=[{"field": "profile_ids", "message": NoProfileChosen.__doc__}])
-    unknown = [str(p) for p in profile_ids if p not in situation.profiles]
-    if unknown:
-        raise Invalid(
-            errors=[{"field": "profile_ids", "message": "are not profiles of this company"}]
-        )
-
-
-async def _write(
-    conn: Connection,
-    caller: Principal,
-    before: Situation,
-    enabled: bool,
-    profile_ids: frozenset[UUID],
-    clock: Clock,
+async def write(
+    conn: Connection, firm_id: UUID, actor: Actor, changes: Sequence[Change], clock: Clock
 ) -> None:
-    chosen = sorted(profile_ids)
-    version = await portals.save(
-        conn, before.company_id, caller.company_id, enabled, chosen, str(caller.actor), clock()
-    )
-    kind: type[BillingEvent] = BillingAccessChanged if before.enabled else BillingEnabled
-    if not enabled:
-        kind = BillingDisabled
-    names = before.profiles
-    event = kind(
-        company_id=before.company_id,
-        firm_id=caller.company_id,
-        enabled=enabled,
-        profiles=[ProfileRef(profile_id=p, name=names.get(p, "")) for p in chosen],
-    )
-    envelope = await outbox.append(conn, event, actor=caller.actor, aggregate_version=version)
-
-    await project_billing(conn, event, envelope)
+    """Store new states of facturation and tell everybody, this service included; whoever calls holds
+    the locks of the companies."""
+    now = clock()
+    rows = [
+        PortalRow(
+            c.before.company_id,
+            firm_id,
+            c.enabled,
+            sorted(c.profile_ids),
+            str(actor),
+            now,
+            c.version,
+        )
+        for c in changes
+    ]
+    await portals.save(conn, rows)
+    events = [(c.announcement(firm_id), c.version) for c in changes]
+    envelopes = await outbox.append_many(conn, events, actor=actor, clock=clock)
+    await project_billings(conn, [(e, env) for (e, _), env in zip(events, envelopes, strict=True)])

@@ -7,6 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.portal.domain.errors import (
+    LegalInformationMissing,
+    NoProfileChosen,
+    NotSubscribed,
+    NoUserAttached,
+)
+from shared.problems import Invalid
+
+INVOICING_OPTION = "invoicing"
+
 
 @dataclass(frozen=True)
 class Member:
@@ -42,6 +52,27 @@ class Effect:
     gains: tuple[Member, ...]
     loses: tuple[Member, ...]
     keeps: tuple[Member, ...]
+
+
+def check(now: Situation, enabled: bool, profile_ids: Sequence[UUID]) -> None:
+    """Raise the refusal of the first precondition that isn't met; switching off needs none."""
+    if not enabled:
+        return
+    if INVOICING_OPTION not in now.options:
+        raise NotSubscribed
+    if now.missing_legal_fields:
+        missing = list(now.missing_legal_fields)
+        raise LegalInformationMissing(
+            missing=missing, errors=[{"field": f, "message": "must be filled in"} for f in missing]
+        )
+    if not now.members:
+        raise NoUserAttached
+    if not profile_ids:
+        raise NoProfileChosen(errors=[{"field": "profile_ids", "message": NoProfileChosen.__doc__}])
+    if any(p not in now.profiles for p in profile_ids):
+        raise Invalid(
+            errors=[{"field": "profile_ids", "message": "are not profiles of this company"}]
+        )
 
 
 def effect(now: Situation, enabled: bool, profile_ids: Sequence[UUID]) -> Effect:

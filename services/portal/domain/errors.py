@@ -37,3 +37,21 @@ class StalePreview(Conflict):
     """Something changed since you saw the warning: look at it again, then confirm."""
 
     slug, title = "stale-preview", "Changed meanwhile"
+
+
+class NoSuchProfile(Invalid):
+    """None of the chosen profiles exists in this company."""
+
+    slug, title = "no-such-profile", "No such profile"
+
+
+class NothingChosen(Invalid):
+    """Choose at least one company, and at most ten thousand."""
+
+    slug, title = "nothing-chosen", "Nothing chosen"
+
+
+class NothingRefused(Conflict):
+    """No company of this deployment was refused; there is nothing to try again."""
+
+    slug, title = "nothing-refused", "Nothing refused"

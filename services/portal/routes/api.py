@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.portal.commands import activation
 from services.portal.context import Context, context
-from services.portal.domain.activation import Member, Situation
+from services.portal.domain.activation import INVOICING_OPTION, Member, Situation
 from shared.http import Caller
 
 router = APIRouter(prefix="/api/v1", tags=["portal"])
@@ -33,7 +33,7 @@ def situation_view(situation: Situation) -> dict[str, Any]:
     return {
         "company_id": str(situation.company_id),
         "name": situation.name,
-        "subscribed": activation.INVOICING_OPTION in situation.options,
+        "subscribed": INVOICING_OPTION in situation.options,
         "missing_legal_fields": list(situation.missing_legal_fields),
         "users": len(situation.members),
         "profiles": [

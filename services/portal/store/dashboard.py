@@ -66,3 +66,26 @@ async def channels(conn: Connection, company_id: UUID) -> list[ChannelLine]:
         company_id,
     )
     return [ChannelLine(**record) for record in records]
+
+
+async def pulses(conn: Connection, company_ids: list[UUID]) -> dict[UUID, int]:
+    """A number for each company that grows with everything that its dashboard shows."""
+    records = await conn.fetch(
+        "SELECT c.company_id, coalesce((SELECT max(position) FROM timeline t "
+        "  WHERE t.company_id = c.company_id), 0) AS pulse FROM unnest($1::uuid[]) AS c(company_id)",
+        company_ids,
+    )
+    return {record["company_id"]: record["pulse"] for record in records}
+
+
+async def firm_pulses(conn: Connection, firm_ids: list[UUID]) -> dict[UUID, int]:
+    """The same for all companies of a firm, and for how they stand."""
+    records = await conn.fetch(
+        "SELECT c.firm_id, coalesce(sum((SELECT max(position) FROM timeline t "
+        "  WHERE t.company_id = c.company_id)), 0)::bigint + sum(c.version)::bigint "
+        "  + coalesce(sum(p.version), 0)::bigint AS pulse "
+        "FROM access.companies c LEFT JOIN company_portal p USING (company_id) "
+        "WHERE c.firm_id = ANY($1) GROUP BY c.firm_id",
+        firm_ids,
+    )
+    return {record["firm_id"]: record["pulse"] for record in records}
