@@ -15,8 +15,9 @@ from services.portal.commands import deployment
 from services.portal.domain.deployment import Order
 from services.portal.domain.errors import NoMassDeployment, StalePreview
 from services.portal.settings import PortalSettings
+from services.portal.store import deployments
 from shared.clock import system_clock
-from shared.database import Database, connect
+from shared.database import Connection, Database, connect
 from shared.problems import NotFound
 from tests.conftest import DatabaseFactory
 from tests.integration.alone import started
@@ -40,6 +41,14 @@ async def told(db: Database) -> Counter[tuple[str, UUID]]:
     """Topic and company of everything in the outbox about facturation."""
     found = await db.pool.fetch("SELECT topic, key FROM outbox WHERE topic LIKE 'billing.%'")
     return Counter((r["topic"], UUID(r["key"])) for r in found)
+
+
+async def gerant(conn: Connection, company: UUID) -> UUID:
+    """The profile of that name in a company."""
+    found: UUID = await conn.fetchval(
+        "SELECT profile_id FROM access.profiles WHERE company_id = $1 AND name = 'Gérant'", company
+    )
+    return found
 
 
 async def finished(db: Database, firm: Firm, made: UUID) -> deployment.Deployment:
@@ -163,11 +172,8 @@ async def test_a_stale_warning_is_refused_and_shown_anew(
     ):
         wanted = {"all": "1", "enabled": "on", "profile": "Gérant"}
         path = (await press(admin, firm, "/companies/portal/warning", **wanted)).headers["location"]
-        profile = await db.pool.fetchval(
-            "SELECT profile_id FROM access.profiles WHERE company_id = $1 AND name = 'Gérant'",
-            firm.companies["Company 0002"],
-        )
         async with db.system_transaction() as conn:
+            profile = await gerant(conn, firm.companies["Company 0002"])
             await firm.user(conn, firm.companies["Company 0002"], profile, "new@example.org")
         refused = await press(admin, firm, f"{path}/confirm")
         assert refused.status_code == 409
@@ -188,10 +194,15 @@ async def test_what_changes_after_the_confirmation_is_refused_for_that_company_a
     made = await deployment.propose(db, caller, chosen, ON, system_clock)
     await deployment.confirm(db, caller, made, system_clock)
     async with db.system_transaction() as conn:
-        await firm.state(conn, "Company 0002", ("vat_number",), version=2)
+        # somebody else would gain access, whom the warning didn't name
+        profile = await gerant(conn, firm.companies["Company 0002"])
+        await firm.user(conn, firm.companies["Company 0002"], profile, "new@example.org")
     await deployment.work_off(db, system_clock)
     found = await deployment.look(db, caller, made)
     assert (found.came("enabled"), found.came("refused")) == (2, 1)
+    async with db.system_transaction() as conn:
+        refused = await deployments.items(conn, made, "refused", 0, 10)
+    assert [(i.name, i.reason) for i in refused] == [("Company 0002", "stale-preview")]
     assert ("billing.enabled", firm.companies["Company 0002"]) not in await told(db)
 
 
