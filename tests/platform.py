@@ -244,10 +244,13 @@ async def platform(
         database_url=databases["delivery"].runtime_dsn, master_key_file=key, private_addresses=True,
         retries_file=retries, lease_seconds=4, **delivery,
     )  # fmt: skip
+    identity_settings = IdentitySettings(
+        database_url=databases["identity"].runtime_dsn, master_key_file=key
+    )
     async with AsyncExitStack() as stack:
-        identity = await stack.enter_async_context(served(identity_app(
-            IdentitySettings(database_url=databases["identity"].runtime_dsn, master_key_file=key), kafka
-        ), until_ready=False))  # fmt: skip
+        identity = await stack.enter_async_context(
+            served(identity_app(identity_settings, kafka), until_ready=False)
+        )
         billing = await stack.enter_async_context(served(billing_app(
             BillingSettings(database_url=databases["billing"].runtime_dsn), kafka
         ), until_ready=False))  # fmt: skip
@@ -265,4 +268,6 @@ async def platform(
         for client in (identity, billing, delivering):
             await ready(client)
         urls["portal"] = str(portal.base_url)
+        # passkeys need a name: browsers know none for a bare address
+        identity_settings.portal_url = urls["portal"].replace("127.0.0.1", "localhost")
         yield Platform(urls, databases, delivery_settings, stack)

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.identity.commands.keys import signing_key
 from services.identity.commands.mail import Postman
 from services.identity.consumers import consumers
-from services.identity.routes import companies, privacy, sessions
+from services.identity.routes import companies, me, privacy, sessions
 from services.identity.settings import IdentitySettings
 from shared.clock import system_clock
 from shared.secretbox import load_box
@@ -38,6 +38,7 @@ def create_app(
     app = make_app(service, version="1.0.0")
     app.state.box, app.state.settings, app.state.clock = box, settings, system_clock
     app.include_router(sessions.router)
+    app.include_router(me.router)
     app.include_router(companies.router)
     app.include_router(privacy.router)
     return app

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from services.identity.domain.legal import missing_fields
 from services.identity.domain.secrets import hash_secret
-from services.identity.store import companies, profiles, sessions, users
+from services.identity.store import companies, factors, passkeys, privacy, profiles, sessions, users
 from services.identity.store.api_keys import ApiKeyRow
 from services.identity.store.companies import CompanyRow
 from services.identity.store.privacy import AccessLine
 from services.identity.store.users import MembershipRow, UserRow
+from shared.access.guard import Principal
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.problems import Unauthenticated
 
 
@@ -79,6 +80,68 @@ async def profiles_of(db: Database, company_id: UUID) -> list[dict[str, Any]]:
     return [
         {"profile_id": str(r.profile_id), "name": r.name, "rights": r.rights, "version": r.version}
         for r in rows
+    ]
+
+
+async def session_state(db: Database, secret: str, clock: Clock) -> dict[str, Any]:
+    """The factors that an open session still asks for; none when it is complete."""
+    async with db.system_transaction() as conn:
+        session = await sessions.by_secret(conn, hash_secret(secret), clock())
+        if session is None:
+            raise Unauthenticated("The session has ended; sign in again.")
+        if session.second_factor_at is not None:
+            return {"factors": []}
+        return {"factors": await _factors(conn, session.user_id)}
+
+
+async def _factors(conn: Connection, user_id: UUID) -> list[str]:
+    row = await factors.lock(conn, user_id)
+    app = ["app"] if row.totp_confirmed_at is not None else []
+    return app + (["passkey"] if await passkeys.of_user(conn, user_id) else [])
+
+
+async def oneself(db: Database, caller: Principal, passkeys_possible: bool) -> dict[str, Any]:
+    """Oneself as Personal settings show it."""
+    async with db.system_transaction() as conn:
+        user = await users.by_id(conn, caller.user_id)
+        if user is None:
+            raise Unauthenticated
+        return {
+            "user_id": str(user.user_id),
+            "email": user.email,
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "language": user.language,
+            "support": await privacy.is_support(conn, caller.user_id),
+            "authenticator": "app" in await _factors(conn, caller.user_id),
+            "recovery_codes_left": await factors.recovery_codes_left(conn, caller.user_id),
+            "passkeys_possible": passkeys_possible,
+            "passkeys": [
+                {
+                    "passkey_id": str(k.passkey_id),
+                    "name": k.name,
+                    "created_at": k.created_at.isoformat(),
+                    "used_at": k.used_at.isoformat() if k.used_at else None,
+                }
+                for k in await passkeys.of_user(conn, caller.user_id)
+            ],
+        }
+
+
+async def sessions_of(db: Database, caller: Principal, clock: Clock) -> list[dict[str, Any]]:
+    """One's open sessions; `current` marks the one that asks."""
+    async with db.system_transaction() as conn:
+        rows = await sessions.lines(conn, caller.user_id, clock())
+    return [
+        {
+            "session_id": str(row.session_id),
+            "created_at": row.created_at.isoformat(),
+            "seen_at": row.seen_at.isoformat() if row.seen_at else None,
+            "address": row.address,
+            "agent": row.agent,
+            "current": row.session_id == caller.session_id,
+        }
+        for row in rows
     ]
 
 

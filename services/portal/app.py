@@ -19,7 +19,10 @@ from services.portal.routes.pages import (
     invoices,
     legal,
     mass_deployment,
+    me,
     overview,
+    security,
+    sign_in,
     users,
 )
 from services.portal.settings import PortalSettings
@@ -33,6 +36,9 @@ PAGES = (
     account,
     events,
     mass_deployment,
+    sign_in,
+    me,
+    security,
     deployment,
     legal,
     companies,

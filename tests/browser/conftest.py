@@ -63,6 +63,7 @@ class Screen:
     base: str
     said: list[str] = field(default_factory=list)
     """What the browser complained of: broken content policy, scripts that failed."""
+    javascript: bool = True
 
     async def go(self, path: str) -> None:
         await self.page.goto(self.base + path)
@@ -83,7 +84,10 @@ class Screen:
             await self.page.get_by_role("link", name=name, exact=True).first.click()
 
     async def flaws(self) -> list[str]:
-        """What axe finds on the page, and whether it is wider than the window."""
+        """What axe finds on the page, and whether it is wider than the window; axe is a script, so
+        nothing where there is no JavaScript."""
+        if not self.javascript:
+            return []
         found = (await Axe().run(self.page)).response["violations"]
         wide = await self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
         return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found] + ["too wide"] * wide
@@ -97,7 +101,7 @@ async def screen(
         viewport={"width": width, "height": 800}, locale="fr-FR", java_script_enabled=javascript
     )
     context.set_default_timeout(PATIENCE_MS)
-    found = Screen(await context.new_page(), running.urls["portal"])
+    found = Screen(await context.new_page(), running.urls["portal"], javascript=javascript)
     found.page.on(
         "console", lambda m: found.said.append(m.text) if "Content Security" in m.text else None
     )

@@ -1,14 +1,22 @@
 """Two-factor authentication (D8): enrol an authenticator app, sign in with it, recover."""
 
-import hashlib
-from datetime import datetime
 from uuid import UUID
 
 from services.identity import announce
+from services.identity.commands.attempts import (
+    Origin,
+    admit,
+    confirm_password,
+    email_hash,
+    failed,
+)
+from services.identity.commands.sessions import end_session, signed_in
 from services.identity.domain import totp
 from services.identity.domain.errors import WrongCode
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import factors, sessions, users
+from services.identity.store.sessions import SessionRow
+from services.identity.store.users import UserRow
 from shared.access.guard import Principal
 from shared.clock import Clock
 from shared.database import Connection, Database
@@ -38,67 +46,115 @@ async def confirm_enrolment(
         if not await _accept(conn, box, caller.user_id, code, clock):
             raise WrongCode
         await factors.confirm(conn, caller.user_id, clock())
-        codes = totp.new_recovery_codes()
-        await factors.set_recovery_codes(conn, caller.user_id, [hash_secret(c) for c in codes])
+        codes = await new_codes(conn, caller.user_id)
         await sessions.pass_second_factor(conn, caller.session_id, clock())
-        await announce.action(
-            conn,
-            "two_factor_enrolled",
-            user_id=caller.user_id,
-            company_id=caller.company_id,
-            address="",
-        )
+        await record(conn, caller, "two_factor_enrolled", "app")
     return codes
 
 
 async def remove_factor(
-    db: Database, box: SecretBox, caller: Principal, code: str, clock: Clock
+    db: Database, box: SecretBox, caller: Principal, code: str, origin: Origin, clock: Clock
 ) -> None:
-    """Remove the authenticator, by one of its codes."""
+    """Remove the authenticator, by one of its codes or, where it was lost, by a recovery code."""
     async with db.system_transaction() as conn:
-        if not await _accept(conn, box, caller.user_id, code, clock):
-            raise WrongCode
-        await factors.remove(conn, caller.user_id)
-        await factors.set_recovery_codes(conn, caller.user_id, [])
-        await announce.action(
-            conn,
-            "two_factor_removed",
-            user_id=caller.user_id,
-            company_id=caller.company_id,
-            address="",
-        )
-
-
-async def pass_second_factor(
-    db: Database, box: SecretBox, secret: str, code: str, address: str, clock: Clock
-) -> None:
-    """The second step of a sign-in: a code of the app, or a recovery code; WrongCode otherwise.
-
-    Each wrong code counts as a failed sign-in from that address.
-    """
-    async with db.system_transaction() as conn:
-        session = await sessions.by_secret(conn, hash_secret(secret), clock())
-        if session is None:
-            raise Unauthenticated("The session has ended; sign in again.")
-        right = await _accept(conn, box, session.user_id, code, clock)
-        right = right or await factors.take_recovery_code(
-            conn, session.user_id, hash_secret(code.strip().lower())
-        )
+        user = await _person(conn, caller.user_id, origin, clock)
+        right = await _proved(conn, box, caller.user_id, code, clock)
         if right:
-            await sessions.pass_second_factor(conn, session.session_id, clock())
+            await factors.remove(conn, caller.user_id)
+            if not await factors.enrolled(conn, caller.user_id):
+                await factors.set_recovery_codes(conn, caller.user_id, [])
+            await record(conn, caller, "two_factor_removed", "app")
         else:
-            await _count_failure(conn, session.user_id, address, clock())
-            wrong = await sessions.failed_codes(conn, session.session_id)
-            if wrong >= sessions.MOST_WRONG_CODES:
-                await sessions.revoke(conn, session.session_id, clock())
+            await failed(conn, user, email_hash(user.email), origin, clock(), "code")
     if not right:
         raise WrongCode
 
 
-async def _count_failure(conn: Connection, user_id: UUID, address: str, now: datetime) -> None:
+async def renew_recovery_codes(
+    db: Database, caller: Principal, password: str, origin: Origin, clock: Clock
+) -> list[str]:
+    """Ten new recovery codes, by the password; the old ones are void."""
+    await confirm_password(db, caller, password, origin, clock)
+    async with db.system_transaction() as conn:
+        if not await factors.enrolled(conn, caller.user_id):
+            raise Conflict("Enrol a second factor first.", slug="not-enrolled")
+        codes = await new_codes(conn, caller.user_id)
+        await record(conn, caller, "recovery_codes_renewed", "")
+    return codes
+
+
+async def pass_second_factor(
+    db: Database, box: SecretBox, secret: str, code: str, origin: Origin, clock: Clock
+) -> None:
+    """The second step of a sign-in: a code of the app, or a recovery code; WrongCode otherwise."""
+    async with db.system_transaction() as conn:
+        session, user = await waiting_session(conn, secret, origin, clock)
+        right = await _proved(conn, box, session.user_id, code, clock)
+        await settle(conn, session, user, origin, clock, right=right)
+    if not right:
+        raise WrongCode
+
+
+async def waiting_session(
+    conn: Connection, secret: str, origin: Origin, clock: Clock
+) -> tuple[SessionRow, UserRow]:
+    """The session of somebody who has given the password, and who may still guess."""
+    session = await sessions.by_secret(conn, hash_secret(secret), clock())
+    if session is None:
+        raise Unauthenticated("The session has ended; sign in again.")
+    return session, await _person(conn, session.user_id, origin, clock)
+
+
+async def settle(
+    conn: Connection,
+    session: SessionRow,
+    user: UserRow,
+    origin: Origin,
+    clock: Clock,
+    *,
+    right: bool,
+) -> None:
+    """The second step succeeded, or counts as a failed sign-in; the fifth failure ends the session."""
+    if right:
+        await sessions.pass_second_factor(conn, session.session_id, clock())
+        await signed_in(conn, user.user_id, origin.address, clock())
+        return
+    await failed(conn, user, email_hash(user.email), origin, clock(), "code")
+    if await sessions.failed_codes(conn, session.session_id) >= sessions.MOST_WRONG_CODES:
+        await end_session(conn, session.session_id, user.user_id, clock())
+
+
+async def new_codes(conn: Connection, user_id: UUID) -> list[str]:
+    """Fresh recovery codes in the place of all that were there."""
+    codes = totp.new_recovery_codes()
+    await factors.set_recovery_codes(conn, user_id, [hash_secret(c) for c in codes])
+    return codes
+
+
+async def record(conn: Connection, caller: Principal, action: str, detail: str) -> None:
+    """For the audit."""
+    await announce.action(
+        conn,
+        action,
+        user_id=caller.user_id,
+        company_id=caller.company_id,
+        address="",
+        detail=detail,
+    )
+
+
+async def _person(conn: Connection, user_id: UUID, origin: Origin, clock: Clock) -> UserRow:
     user = await users.by_id(conn, user_id)
-    email = user.email.lower() if user else ""
-    await sessions.add_failure(conn, address, hashlib.sha256(email.encode()).digest(), now)
+    if user is None:
+        raise Unauthenticated
+    await admit(conn, user, email_hash(user.email), origin, clock())
+    return user
+
+
+async def _proved(conn: Connection, box: SecretBox, user_id: UUID, code: str, clock: Clock) -> bool:
+    return await _accept(conn, box, user_id, code, clock) or await factors.take_recovery_code(
+        conn, user_id, hash_secret(code.strip().lower())
+    )
 
 
 async def _accept(conn: Connection, box: SecretBox, user_id: UUID, code: str, clock: Clock) -> bool:

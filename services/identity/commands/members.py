@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.identity import announce
 from services.identity.commands import mail
+from services.identity.commands.attempts import Origin, confirm_password
 from services.identity.commands.companies import may_administer
 from services.identity.commands.sessions import end_other_sessions
 from services.identity.domain import access
@@ -17,12 +18,10 @@ from services.identity.domain.errors import (
     NoSeatLeft,
     NotOneself,
     WeakPassword,
-    WrongCredentials,
 )
 from services.identity.domain.passwords import (
     hash_password,
     strength_of,
-    verify_password,
     wrong_password,
 )
 from services.identity.domain.secrets import hash_secret
@@ -190,19 +189,23 @@ async def accept_invitation(db: Database, secret: str, password: str, clock: Clo
 
 
 async def change_password(
-    db: Database, caller: Principal, present: str, wanted: str, clock: Clock
+    db: Database, caller: Principal, present: str, wanted: str, origin: Origin, clock: Clock
 ) -> None:
     """A new password, by the present one; every other session of the user ends."""
     if problem := wrong_password(wanted):
-        raise WeakPassword(errors=[{"field": "password", "message": problem}])
-    async with db.system_transaction() as conn:
-        user = await users.by_id(conn, caller.user_id)
-    if user is None or not await verify_password(user.password_hash, present):
-        raise WrongCredentials("The present password isn't right.")
+        raise WeakPassword(errors=[{"field": "wanted", "message": problem}])
+    user = await confirm_password(db, caller, present, origin, clock)
     password_hash = await hash_password(wanted)
     strength = await strength_of(wanted, user.email, user.first_name, user.last_name)
     async with db.system_transaction() as conn:
         await users.set_password(conn, caller.user_id, password_hash, strength)
+        await announce.action(
+            conn,
+            "password_changed",
+            user_id=caller.user_id,
+            company_id=caller.company_id,
+            address=origin.address,
+        )
     await end_other_sessions(db, caller.user_id, caller.session_id, clock)
 
 

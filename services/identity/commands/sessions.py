@@ -1,18 +1,14 @@
 """Signing in and out; tokens."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import announce
+from services.identity.commands.attempts import Origin, admit, email_hash, failed
 from services.identity.commands.keys import signing_key
-from services.identity.domain.errors import (
-    SecondFactorNeeded,
-    TooManyAttempts,
-    WrongCredentials,
-)
+from services.identity.domain.errors import SecondFactorNeeded, WrongCredentials
 from services.identity.domain.passwords import verify_password
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import factors, privacy, sessions, users
@@ -25,17 +21,6 @@ from shared.events import Actor
 from shared.ids import new_id
 from shared.problems import NotFound, Unauthenticated
 from shared.secretbox import SecretBox
-
-WINDOW = timedelta(minutes=5)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Failed sign-ins in five minutes before one has to wait."""
-
-    per_address: int
-    per_account: int
-    """Doesn't bind addresses that the account has signed in from before."""
 
 
 @dataclass(frozen=True)
@@ -61,74 +46,46 @@ class Token:
 
 
 async def sign_in(
-    db: Database,
-    email: str,
-    password: str,
-    address: str,
-    clock: Clock,
-    lifetime: timedelta,
-    limits: Limits,
+    db: Database, email: str, password: str, origin: Origin, clock: Clock, lifetime: timedelta
 ) -> SignedIn:
     """Open a session; the same answer and time for an unknown e-mail and a wrong password."""
     with metrics.refusals(metrics.sign_ins):
-        signed_in = await _sign_in(db, email, password, address, clock, lifetime, limits)
-    metrics.sign_ins.add(1, {"result": "second-factor" if signed_in.second_factor else "opened"})
-    return signed_in
+        opened = await _sign_in(db, email, password, origin, clock, lifetime)
+    metrics.sign_ins.add(1, {"result": "second-factor" if opened.second_factor else "opened"})
+    return opened
 
 
 async def _sign_in(
-    db: Database,
-    email: str,
-    password: str,
-    address: str,
-    clock: Clock,
-    lifetime: timedelta,
-    limits: Limits,
+    db: Database, email: str, password: str, origin: Origin, clock: Clock, lifetime: timedelta
 ) -> SignedIn:
-    email_hash = hashlib.sha256(email.lower().encode()).digest()
+    hashed = email_hash(email)
     async with db.system_transaction() as conn:
         user = await users.by_email(conn, email)
-        await _admit(conn, user, email_hash, address, clock(), limits)
+        await admit(conn, user, hashed, origin, clock())
     right = await verify_password(user.password_hash if user else None, password)
     async with db.system_transaction() as conn:
         if user is not None and right:
-            return await _open(conn, user, address, clock(), lifetime)
-        await sessions.add_failure(conn, address, email_hash, clock())
-        await announce.action(
-            conn, "sign_in_refused", user_id=None, company_id=None, address=address
-        )
+            return await _open(conn, user, origin, clock(), lifetime)
+        await failed(conn, None, hashed, origin, clock(), "password")
     raise WrongCredentials
 
 
-async def _admit(
-    conn: Connection,
-    user: UserRow | None,
-    email_hash: bytes,
-    address: str,
-    now: datetime,
-    limits: Limits,
-) -> None:
-    """Refuse whoever guesses too fast, before a password costs us anything; never the owner, who
-    comes from where he has come from before."""
-    wait = TooManyAttempts(headers={"Retry-After": str(int(WINDOW.total_seconds()))})
-    if await sessions.failures(conn, address, now - WINDOW) >= limits.per_address:
-        raise wait
-    if await sessions.failures_of_account(conn, email_hash, now - WINDOW) < limits.per_account:
-        return
-    if user is None or not await sessions.knows_address(conn, user.user_id, address):
-        raise wait
-
-
 async def _open(
-    conn: Connection, user: UserRow, address: str, now: datetime, lifetime: timedelta
+    conn: Connection, user: UserRow, origin: Origin, now: datetime, lifetime: timedelta
 ) -> SignedIn:
     secret = secrets.token_urlsafe(32)
     row = sessions.SessionRow(new_id(), user.user_id, now + lifetime)
-    await sessions.add(conn, row, hash_secret(secret), address, now)
-    await sessions.remember_address(conn, user.user_id, address, now)
-    await announce.action(conn, "signed_in", user_id=user.user_id, company_id=None, address=address)
+    await sessions.add(conn, row, hash_secret(secret), origin.address, origin.agent, now)
     enrolled = await factors.enrolled(conn, user.user_id)
+    if not enrolled:
+        await signed_in(conn, user.user_id, origin.address, now)
     return SignedIn(row.session_id, user.user_id, secret, row.expires_at, enrolled)
+
+
+async def signed_in(conn: Connection, user_id: UUID, address: str, now: datetime) -> None:
+    """All steps are done: the address is known from now on, and the audit hears of it."""
+    await sessions.remember_address(conn, user_id, address, now)
+    await announce.action(conn, "signed_in", user_id=user_id, company_id=None, address=address)
 
 
 async def issue_token(
@@ -146,6 +103,7 @@ async def issue_token(
         chosen = await _membership(conn, session.user_id, company_id)
         wanted = await privacy.get(conn, chosen.company_id)
         key = await signing_key(conn, box, clock)
+        await sessions.seen(conn, session.session_id, now)
     enrolment_only = wanted is not None and wanted.require_2fa and not enrolled
     claims = tokens.Claims(
         user_id=session.user_id,
@@ -185,6 +143,16 @@ async def end_other_sessions(db: Database, user_id: UUID, kept: UUID, clock: Clo
         for session in others:
             await end_session(conn, session.session_id, user_id, clock())
     return len(others)
+
+
+async def end_one_session(db: Database, user_id: UUID, session_id: UUID, clock: Clock) -> None:
+    """End one of one's own sessions; NotFound for anybody else's."""
+    async with db.system_transaction() as conn:
+        if session_id not in {
+            s.session_id for s in await sessions.open_ones(conn, user_id, clock())
+        }:
+            raise NotFound
+        await end_session(conn, session_id, user_id, clock())
 
 
 async def end_session(conn: Connection, session_id: UUID, user_id: UUID, now: datetime) -> None:

@@ -85,3 +85,21 @@ class WeakPassword(Invalid):
     """Choose a longer password."""
 
     slug, title = "weak-password", "Password"
+
+
+class WrongPasskey(Unauthenticated):
+    """The passkey wasn't accepted, or the page was open for too long; try again."""
+
+    slug, title = "wrong-passkey", "Passkey refused"
+
+
+class NoPasskeysHere(Conflict):
+    """Passkeys need the portal to have a domain name; this one is reached by its IP address."""
+
+    slug, title = "no-passkeys-here", "No passkeys here"
+
+
+class PeopleOnly(Problem):
+    """This is for persons who have signed in, not for API keys."""
+
+    status, slug, title = 403, "people-only", "People only"

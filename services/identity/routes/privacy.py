@@ -1,23 +1,21 @@
-"""Second factor, accountants, support, who has access, API keys, a person's own data."""
+"""Accountants, support, who has access, API keys, erasure."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import EmailStr, Field
 
 from services.identity import views
-from services.identity.commands import api_keys, erasure, factors, privacy
-from services.identity.context import Context, context
-from services.identity.routes.sessions import Body, Code, Name
+from services.identity.commands import api_keys, erasure, privacy
+from services.identity.routes.person import Ctx, SettledPerson
+from services.identity.routes.sessions import Body, Name
 from services.identity.store import api_keys as key_store
 from services.identity.store import privacy as store
-from shared.http import AnyCaller, Caller
+from shared.http import Caller
 from shared.problems import Unauthenticated
 
 router = APIRouter(prefix="/v1", tags=["privacy"])
-
-Ctx = Annotated[Context, Depends(context)]
 
 
 class Privacy(Body):
@@ -35,26 +33,6 @@ class NewKey(Body):
     days: Annotated[int, Field(ge=1, le=730)] = 365
 
 
-@router.post("/me/totp", status_code=201)
-async def begin_totp(caller: AnyCaller, ctx: Ctx) -> dict[str, str]:
-    """Begin to enrol an authenticator app; confirm with one of its codes."""
-    secret, uri = await factors.begin_enrolment(ctx.db, ctx.box, caller)
-    return {"secret": secret, "provisioning_uri": uri}
-
-
-@router.post("/me/totp/confirm")
-async def confirm_totp(body: Code, caller: AnyCaller, ctx: Ctx) -> dict[str, list[str]]:
-    """Confirm the authenticator; the recovery codes are shown once."""
-    codes = await factors.confirm_enrolment(ctx.db, ctx.box, caller, body.code, ctx.clock)
-    return {"recovery_codes": codes}
-
-
-@router.post("/me/totp/remove", status_code=204)
-async def remove_totp(body: Code, caller: Caller, ctx: Ctx) -> None:
-    """Remove the authenticator, by one of its codes."""
-    await factors.remove_factor(ctx.db, ctx.box, caller, body.code, ctx.clock)
-
-
 @router.get("/companies/{company_id}/privacy")
 async def get_privacy(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, bool]:
     """The company's two switches."""
@@ -68,7 +46,9 @@ async def get_privacy(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, b
 
 
 @router.put("/companies/{company_id}/privacy")
-async def put_privacy(company_id: UUID, body: Privacy, caller: Caller, ctx: Ctx) -> dict[str, bool]:
+async def put_privacy(
+    company_id: UUID, body: Privacy, caller: SettledPerson, ctx: Ctx
+) -> dict[str, bool]:
     """Set both switches; owners only."""
     row = await privacy.change_privacy(
         ctx.db,
@@ -106,7 +86,7 @@ async def enter_as_support(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[s
 
 
 @router.post("/api-keys", status_code=201)
-async def create_key(body: NewKey, caller: Caller, ctx: Ctx) -> dict[str, Any]:
+async def create_key(body: NewKey, caller: SettledPerson, ctx: Ctx) -> dict[str, Any]:
     """A key for a partner system; `secret` is shown once."""
     row, secret = await api_keys.create_api_key(
         ctx.db, caller, body.name, list(body.scopes), body.days, ctx.clock
@@ -115,7 +95,7 @@ async def create_key(body: NewKey, caller: Caller, ctx: Ctx) -> dict[str, Any]:
 
 
 @router.get("/api-keys")
-async def list_keys(caller: Caller, ctx: Ctx) -> list[dict[str, Any]]:
+async def list_keys(caller: SettledPerson, ctx: Ctx) -> list[dict[str, Any]]:
     """The company's keys, without their secrets."""
     privacy.require_owner(caller, caller.company_id)
     async with ctx.db.transaction(caller.company_id) as conn:
@@ -124,7 +104,7 @@ async def list_keys(caller: Caller, ctx: Ctx) -> list[dict[str, Any]]:
 
 
 @router.delete("/api-keys/{key_id}", status_code=204)
-async def revoke_key(key_id: UUID, caller: Caller, ctx: Ctx) -> None:
+async def revoke_key(key_id: UUID, caller: SettledPerson, ctx: Ctx) -> None:
     """End a key and every token made with it."""
     await api_keys.revoke_api_key(ctx.db, caller, key_id, ctx.clock)
 
@@ -141,13 +121,6 @@ async def key_token(request: Request, ctx: Ctx) -> dict[str, Any]:
         "expires_at": token.expires_at,
         "company_id": str(token.company_id),
     }
-
-
-@router.get("/me/data")
-async def my_data(caller: Caller, ctx: Ctx) -> dict[str, Any]:
-    """Everything this service keeps about the caller (GDPR, Art. 15)."""
-    async with ctx.db.system_transaction() as conn:
-        return await store.personal_data(conn, caller.user_id)
 
 
 @router.delete("/companies/{company_id}/users/{user_id}/data", status_code=204)

@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, tokens, invitations, personal settings."""
+"""Sign-up, sign-in in two steps, tokens, invitations."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,15 +8,14 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
 from services.identity import views
 from services.identity.commands import companies as company_commands
-from services.identity.commands import factors, members, sessions
-from services.identity.context import Context, context
+from services.identity.commands import factors, members, passkeys, sessions
+from services.identity.domain.passkeys import site_of
+from services.identity.routes.person import Ctx, From
 from shared.contracts.identity import Company
-from shared.http import Caller, client_address
 from shared.problems import Unauthenticated
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
 
-Ctx = Annotated[Context, Depends(context)]
 Language = Literal["fr", "nl", "en"]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
@@ -56,15 +55,9 @@ class Code(Body):
     code: Annotated[str, Field(min_length=6, max_length=20)]
 
 
-class PasswordChange(Body):
-    present: Password
-    wanted: Password
-
-
-class Personal(Body):
-    first_name: Name
-    last_name: Name
-    language: Language
+class Credential(Body):
+    credential: dict[str, Any]
+    """What the browser's `PublicKeyCredential.toJSON()` says."""
 
 
 def session_secret(request: Request) -> str:
@@ -91,34 +84,45 @@ async def register(body: Registration, ctx: Ctx) -> dict[str, Any]:
 
 
 @router.post("/sessions", status_code=201)
-async def sign_in(body: Credentials, request: Request, ctx: Ctx) -> dict[str, Any]:
-    """Open a session."""
-    address = client_address(request)
-    limits = sessions.Limits(ctx.settings.failures_per_address, ctx.settings.failures_per_account)
-    signed_in = await sessions.sign_in(
-        ctx.db,
-        body.email,
-        body.password,
-        address,
-        ctx.clock,
-        ctx.settings.session_lifetime,
-        limits,
+async def sign_in(body: Credentials, origin: From, ctx: Ctx) -> dict[str, Any]:
+    """Open a session; where a second factor is enrolled, it must follow."""
+    opened = await sessions.sign_in(
+        ctx.db, body.email, body.password, origin, ctx.clock, ctx.settings.session_lifetime
     )
     return {
-        "session": signed_in.secret,
-        "expires_at": signed_in.expires_at,
-        "second_factor": signed_in.second_factor,
+        "session": opened.secret,
+        "expires_at": opened.expires_at,
+        "second_factor": opened.second_factor,
         "companies": []
-        if signed_in.second_factor
-        else await views.companies_of_session(ctx.db, signed_in.secret, ctx.clock),
+        if opened.second_factor
+        else await views.companies_of_session(ctx.db, opened.secret, ctx.clock),
     }
 
 
+@router.get("/sessions/current")
+async def current(secret: Secret, ctx: Ctx) -> dict[str, Any]:
+    """What this session still waits for: the factors that would do, empty when it is complete."""
+    return await views.session_state(ctx.db, secret, ctx.clock)
+
+
 @router.post("/sessions/current/second-factor", status_code=204)
-async def second_factor(body: Code, secret: Secret, request: Request, ctx: Ctx) -> None:
+async def second_factor(body: Code, secret: Secret, origin: From, ctx: Ctx) -> None:
     """The second step of a sign-in: a code of the authenticator app, or a recovery code."""
-    address = client_address(request)
-    await factors.pass_second_factor(ctx.db, ctx.box, secret, body.code, address, ctx.clock)
+    await factors.pass_second_factor(ctx.db, ctx.box, secret, body.code, origin, ctx.clock)
+
+
+@router.post("/sessions/current/passkey/options", status_code=201)
+async def passkey_options(secret: Secret, origin: From, ctx: Ctx) -> dict[str, Any]:
+    """What `navigator.credentials.get` needs, for the second step by a passkey."""
+    site = site_of(ctx.settings.portal_url)
+    return await passkeys.begin_sign_in(ctx.db, secret, site, origin, ctx.clock)
+
+
+@router.post("/sessions/current/passkey", status_code=204)
+async def passkey(body: Credential, secret: Secret, origin: From, ctx: Ctx) -> None:
+    """The second step of a sign-in, by a passkey."""
+    site = site_of(ctx.settings.portal_url)
+    await passkeys.pass_with_passkey(ctx.db, secret, site, body.credential, origin, ctx.clock)
 
 
 @router.get("/sessions/current/companies")
@@ -149,22 +153,3 @@ async def sign_out(secret: Secret, ctx: Ctx) -> None:
 async def accept(body: Acceptance, ctx: Ctx) -> None:
     """Set the password of an invited account."""
     await members.accept_invitation(ctx.db, body.secret, body.password, ctx.clock)
-
-
-@router.patch("/me", status_code=204)
-async def change_me(body: Personal, caller: Caller, ctx: Ctx) -> None:
-    """Personal settings; the e-mail can't be changed (422 when sent)."""
-    await members.change_oneself(ctx.db, caller, body.first_name, body.last_name, body.language)
-
-
-@router.put("/me/password", status_code=204)
-async def change_password(body: PasswordChange, caller: Caller, ctx: Ctx) -> None:
-    """A new password, by the present one; one's other sessions end."""
-    await members.change_password(ctx.db, caller, body.present, body.wanted, ctx.clock)
-
-
-@router.delete("/me/sessions", status_code=200)
-async def end_others(caller: Caller, ctx: Ctx) -> dict[str, int]:
-    """End all of one's other sessions."""
-    ended = await sessions.end_other_sessions(ctx.db, caller.user_id, caller.session_id, ctx.clock)
-    return {"ended": ended}

@@ -28,8 +28,11 @@ async def lock(conn: Connection, user_id: UUID) -> FactorRow:
 
 
 async def enrolled(conn: Connection, user_id: UUID) -> bool:
+    """Whether an authenticator app or a passkey stands beside the password."""
     found: bool = await conn.fetchval(
-        "SELECT totp_confirmed_at IS NOT NULL FROM app_user WHERE user_id = $1", user_id
+        "SELECT totp_confirmed_at IS NOT NULL OR EXISTS (SELECT FROM passkey p WHERE p.user_id = u.user_id) "
+        "FROM app_user u WHERE u.user_id = $1",
+        user_id,
     )
     return found
 
@@ -75,3 +78,10 @@ async def take_recovery_code(conn: Connection, user_id: UUID, code_hash: bytes) 
         "DELETE FROM recovery_code WHERE user_id = $1 AND code_hash = $2", user_id, code_hash
     )
     return done == "DELETE 1"
+
+
+async def recovery_codes_left(conn: Connection, user_id: UUID) -> int:
+    count: int = await conn.fetchval(
+        "SELECT count(*) FROM recovery_code WHERE user_id = $1", user_id
+    )
+    return count

@@ -49,7 +49,8 @@ async def access_list(conn: Connection, company_id: UUID) -> list[AccessLine]:
     """Internal users first, then external ones."""
     records = await conn.fetch(
         "SELECT u.user_id, u.email, u.first_name || ' ' || u.last_name AS name, m.kind, m.role, "
-        "u.password_strength, u.totp_confirmed_at IS NOT NULL AS two_factor "
+        "u.password_strength, u.totp_confirmed_at IS NOT NULL "
+        "OR EXISTS (SELECT FROM passkey p WHERE p.user_id = u.user_id) AS two_factor "
         "FROM membership m JOIN app_user u USING (user_id) WHERE m.company_id = $1 AND m.active "
         "ORDER BY m.kind = 'internal' DESC, u.last_name, u.first_name",
         company_id,
@@ -113,13 +114,27 @@ async def personal_data(conn: Connection, user_id: UUID) -> dict[str, Any]:
         user_id,
     )
     sessions = await conn.fetch(
-        "SELECT session_id, created_at, expires_at, revoked_at, address FROM session WHERE user_id = $1",
+        "SELECT session_id, created_at, seen_at, expires_at, revoked_at, address, agent FROM session "
+        "WHERE user_id = $1",
         user_id,
+    )
+    passkeys = await conn.fetch(
+        "SELECT name, created_at, used_at FROM passkey WHERE user_id = $1", user_id
+    )
+    keys = await conn.fetch(
+        "SELECT company_id, name, scopes, created_at, expires_at, revoked_at FROM api_key WHERE user_id = $1",
+        user_id,
+    )
+    addresses = await conn.fetch(
+        "SELECT address, seen_at FROM known_address WHERE user_id = $1", user_id
     )
     return {
         "user": dict(user) if user else {},
         "memberships": [dict(row) for row in memberships],
         "sessions": [dict(row) for row in sessions],
+        "passkeys": [dict(row) for row in passkeys],
+        "api_keys": [dict(row) for row in keys],
+        "known_addresses": [dict(row) for row in addresses],
     }
 
 
@@ -132,10 +147,11 @@ async def erase(conn: Connection, user_id: UUID, now: datetime) -> None:
         user_id,
     )
     await conn.execute("DELETE FROM recovery_code WHERE user_id = $1", user_id)
+    await conn.execute("DELETE FROM passkey WHERE user_id = $1", user_id)
     await conn.execute("DELETE FROM known_address WHERE user_id = $1", user_id)
     await conn.execute("DELETE FROM invitation WHERE user_id = $1", user_id)
     await conn.execute(
-        "UPDATE session SET revoked_at = coalesce(revoked_at, $2), address = '' WHERE user_id = $1",
+        "UPDATE session SET revoked_at = coalesce(revoked_at, $2), address = '', agent = '' WHERE user_id = $1",
         user_id,
         now,
     )

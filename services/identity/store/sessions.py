@@ -15,22 +15,34 @@ class SessionRow:
     second_factor_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class SessionLine:
+    """A session as its person sees it."""
+
+    session_id: UUID
+    created_at: datetime
+    seen_at: datetime | None
+    address: str
+    agent: str
+
+
 MOST_WRONG_CODES = 5
 """Wrong codes that a session may see before it ends."""
 
 
 async def add(
-    conn: Connection, row: SessionRow, secret_hash: bytes, address: str, now: datetime
+    conn: Connection, row: SessionRow, secret_hash: bytes, address: str, agent: str, now: datetime
 ) -> None:
     await conn.execute(
-        "INSERT INTO session (session_id, user_id, secret_hash, created_at, expires_at, address) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO session (session_id, user_id, secret_hash, created_at, expires_at, address, agent) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
         row.session_id,
         row.user_id,
         secret_hash,
         now,
         row.expires_at,
         address,
+        agent,
     )
 
 
@@ -67,6 +79,21 @@ async def open_ones(conn: Connection, user_id: UUID, now: datetime) -> list[Sess
         now,
     )
     return [SessionRow(**record) for record in records]
+
+
+async def lines(conn: Connection, user_id: UUID, now: datetime) -> list[SessionLine]:
+    """The open sessions of a person, the newest first."""
+    records = await conn.fetch(
+        "SELECT session_id, created_at, seen_at, address, agent FROM session "
+        "WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY created_at DESC",
+        user_id,
+        now,
+    )
+    return [SessionLine(**record) for record in records]
+
+
+async def seen(conn: Connection, session_id: UUID, now: datetime) -> None:
+    await conn.execute("UPDATE session SET seen_at = $2 WHERE session_id = $1", session_id, now)
 
 
 async def revoke(conn: Connection, session_id: UUID, now: datetime) -> bool:

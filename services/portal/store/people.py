@@ -32,11 +32,12 @@ async def country_of(conn: Connection, company_id: UUID) -> str:
     return found or ""
 
 
-async def personal(conn: Connection, membership_id: UUID) -> dict[str, str]:
-    """What a person may see and change of their own account."""
-    record = await conn.fetchrow(
-        "SELECT email, first_name, last_name, language FROM access.memberships "
-        "WHERE membership_id = $1",
-        membership_id,
+async def actions_of(conn: Connection, user_id: UUID, limit: int) -> list[dict[str, str]]:
+    """What the audit holds of a person, the newest first: when, in which company, what."""
+    records = await conn.fetch(
+        "SELECT happened_at, company_id, action, subject FROM audit "
+        "WHERE actor IN ('user:' || $1::text, 'api_key:' || $1::text) ORDER BY position DESC LIMIT $2",
+        str(user_id),
+        limit,
     )
-    return dict(record) if record else {}
+    return [{name: str(value) for name, value in record.items()} for record in records]

@@ -69,6 +69,34 @@ def duration(value: timedelta | float | None, language: str) -> str:
     return f"{seconds / 86_400:.0f} {'j' if language == 'fr' else 'd'}"
 
 
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+    ("Mac OS", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def browser(agent: str, language: str) -> str:  # noqa: ARG001 — names are the same in all languages
+    """`Firefox · Linux`; an empty string for what isn't a browser."""
+    names = [
+        next((name for mark, name in known if mark in agent), "") for known in (_BROWSERS, _SYSTEMS)
+    ]
+    return " · ".join(name for name in names if name)
+
+
 def filters() -> dict[str, Any]:
     """By the names that templates use."""
-    return {"money": money, "number": number, "day": day, "moment": moment, "duration": duration}
+    return {
+        "money": money,
+        "number": number,
+        "day": day,
+        "moment": moment,
+        "duration": duration,
+        "browser": browser,
+    }

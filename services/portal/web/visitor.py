@@ -16,7 +16,7 @@ from services.portal.web.rendering import render
 from shared.access.guard import Principal
 from shared.access.rights import MASS_DEPLOYMENT
 from shared.http import client_address
-from shared.problems import Conflict, Forbidden, Problem
+from shared.problems import Conflict, Forbidden, Problem, Unauthenticated
 from shared.telemetry import current_trace_id
 
 
@@ -24,6 +24,12 @@ class OtherCompany(Conflict):
     """This page was opened for another company than the one you are working in now."""
 
     slug, title = "other-company", "Another company"
+
+
+class EnrolmentFirst(Forbidden):
+    """Your company requires two-factor authentication; set it up first."""
+
+    slug, title = "second-factor-enrolment", "Second factor first"
 
 
 @dataclass
@@ -65,6 +71,22 @@ class Visitor:
         authorization = f"Bearer {self.token}" if self.token else ""
         headers = {"X-Forwarded-For": client_address(self.request), **options.pop("headers", {})}
         return await owners.call(owner, method, path, authorization, headers=headers, **options)
+
+    @property
+    def session_secret(self) -> str:
+        """What the session's cookie holds; Unauthenticated when there is none."""
+        if secret := session.cookie(self.request, "session"):
+            return secret
+        raise Unauthenticated
+
+    async def ask_session(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Identity's answer to this session, which need not have a token yet."""
+        owners: Owners = self.request.app.state.owners
+        headers = {"X-Forwarded-For": client_address(self.request)}
+        authorization = f"Session {self.session_secret}"
+        return await owners.call(
+            "identity", method, path, authorization, headers=headers, **options
+        )
 
     async def get(self, owner: Owner, path: str, **params: Any) -> Any:
         """The JSON of what the owner shows."""
@@ -127,8 +149,9 @@ async def anyone(request: Request) -> Visitor:
     return visitor
 
 
-async def signed_in(request: Request) -> Visitor:
-    """A visitor with a standing. A form must come from this session, and for this company."""
+async def enrolling(request: Request) -> Visitor:
+    """A visitor with a standing, even if only to enrol a second factor. A form must come from this
+    session, and for this company."""
     visitor = Visitor(request, language_of(request))
     request.state.visitor = visitor
     visitor.token = await session.access_token(request)
@@ -146,6 +169,14 @@ async def signed_in(request: Request) -> Visitor:
     return visitor
 
 
+async def signed_in(visitor: Annotated[Visitor, Depends(enrolling)]) -> Visitor:
+    """A visitor who has done all that signing in asks for."""
+    if visitor.me.two_factor_pending:
+        raise EnrolmentFirst
+    return visitor
+
+
+Enrolling = Annotated[Visitor, Depends(enrolling)]
 SignedIn = Annotated[Visitor, Depends(signed_in)]
 Anyone = Annotated[Visitor, Depends(anyone)]
 

@@ -8,7 +8,7 @@ import pytest
 from services.identity.domain import totp
 from services.identity.store import privacy
 from shared.database import connect
-from tests.integration.identity.conftest import Identity, Member
+from tests.integration.identity.conftest import PASSWORD, Identity, Member
 
 
 def code(secret: str, steps_ahead: int = 0) -> str:
@@ -39,11 +39,14 @@ def test_codes_are_those_of_rfc_6238(seconds: int, expected: str) -> None:
     assert totp.matching_step(secret, expected, now, seconds // 30) is None
 
 
-async def second_step(identity: Identity, session: str, given: str) -> int:
+async def second_step(identity: Identity, session: str, given: str, address: str = "") -> int:
     answer = await identity.client.post(
         "/v1/sessions/current/second-factor",
         json={"code": given},
-        headers={"Authorization": f"Session {session}"},
+        headers={
+            "Authorization": f"Session {session}",
+            "X-Forwarded-For": address or identity.address,
+        },
     )
     return answer.status_code
 
@@ -77,6 +80,67 @@ async def test_wrong_codes_end_the_session(identity: Identity) -> None:
     assert [await second_step(identity, session, "000000") for _ in range(5)] == [401] * 5
     refused = await identity.token(session)
     assert refused.status_code == 401
+
+
+async def test_whoever_knows_the_password_can_t_guess_codes_for_ever(identity: Identity) -> None:
+    """Sign-ins from many addresses, a few codes each: the account's own address stays open."""
+    owner = await identity.register()
+    secret, _ = await enrol(owner)
+    answers = []
+    for n in range(6):
+        address = f"198.51.100.{n}"
+        opened = await identity.session(owner.email, address=address)
+        if opened.status_code == 201:
+            session = opened.json()["session"]
+            answers.append(await second_step(identity, session, "000000", address))
+        else:
+            answers.append(opened.status_code)
+    assert answers == [401, 401, 401, 401, 429, 429]
+    session = (await identity.session(owner.email)).json()["session"]
+    assert await second_step(identity, session, code(secret, 1)) == 204
+
+
+async def test_a_lost_authenticator_is_removed_with_a_recovery_code(identity: Identity) -> None:
+    owner = await identity.register()
+    _, recovery = await enrol(owner)
+    wrong = await owner.call("POST", "/v1/me/totp/remove", json={"code": "000000"})
+    assert wrong.json()["type"] == "urn:facteur:problem:wrong-code"
+    gone = await owner.call("POST", "/v1/me/totp/remove", json={"code": recovery[3]})
+    assert gone.status_code == 204
+    assert (await identity.session(owner.email)).json()["second_factor"] is False
+
+
+async def test_one_ends_one_s_own_sessions_and_nobody_else_s(identity: Identity) -> None:
+    owner, stranger = await identity.register(), await identity.register()
+    other = await identity.sign_in(owner.email)
+    listed = (await owner.call("GET", "/v1/me/sessions")).json()
+    assert sorted(s["current"] for s in listed) == [False, True]
+    path = f"/v1/me/sessions/{next(s['session_id'] for s in listed if not s['current'])}"
+    assert (await stranger.call("DELETE", path)).status_code == 404
+    assert (await owner.call("DELETE", path)).status_code == 204
+    assert (await other.call("GET", "/v1/me")).status_code == 401
+    assert (await owner.call("GET", "/v1/me")).status_code == 200
+
+
+async def test_an_api_key_changes_nothing_about_how_its_maker_signs_in(identity: Identity) -> None:
+    owner = await identity.register()
+    made = await owner.call(
+        "POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read", "write"]}
+    )
+    secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
+    token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
+    key = Member("", "", token["access_token"], token["company_id"], "", identity.client)
+    refused = [
+        await key.call(method, path, json=body)
+        for method, path, body in (
+            ("POST", "/v1/me/totp", None),
+            ("POST", "/v1/me/passkeys/options", None),
+            ("PUT", "/v1/me/password", {"present": PASSWORD, "wanted": "une autre longue phrase"}),
+            ("DELETE", "/v1/me/sessions", None),
+            ("POST", "/v1/api-keys", {"name": "X", "scopes": ["read"]}),
+        )
+    ]
+    assert [r.json()["type"] for r in refused] == ["urn:facteur:problem:people-only"] * 5
 
 
 async def test_where_a_second_factor_is_required_who_has_none_reaches_enrolment_only(

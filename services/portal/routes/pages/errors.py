@@ -18,6 +18,11 @@ from shared.problems import Invalid, NotFound, NotReady, Problem
 log = logging.getLogger(__name__)
 
 ENDED = ("unauthenticated",)
+UNFINISHED = {
+    "second-factor-needed": "/sign-in/second-step",
+    "second-factor-enrolment": "/me/security",
+}
+"""Refusals that lead on to the step of signing in that is still to be done."""
 
 
 def install(app: FastAPI) -> None:
@@ -61,6 +66,8 @@ def answered(request: Request, problem: Problem) -> Response:
         return problem_response(problem)
     if problem.status == 401 and problem.slug in ENDED:
         return _sign_in(request)
+    if problem.slug in UNFINISHED:
+        return _elsewhere(request, UNFINISHED[problem.slug])
     visitor = getattr(request.state, "visitor", None) or Visitor(request, language_of(request))
     answer: Response = visitor.page(
         "error.html",
@@ -84,6 +91,10 @@ def _sign_in(request: Request) -> Response:
     if request.method == "GET" and request.url.query:
         wanted += f"?{request.url.query}"
     address = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
+    return _elsewhere(request, address)
+
+
+def _elsewhere(request: Request, address: str) -> Response:
     if request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={"HX-Redirect": address})
     return RedirectResponse(address, status_code=303)
