@@ -33,6 +33,8 @@ async def change_personal_settings(visitor: SignedIn) -> Response:
         return visitor.refused(ME, problem, values={**values, "email": email})
     if values["language"] in LANGUAGES:
         session.set_cookie(visitor.request, "lang", "")
+    # a token that has seen the change makes the next page wait for it
+    await session.open_company(visitor.request, visitor.session_secret, visitor.me.company_id)
     return visitor.go("/me", "saved")
 
 
