@@ -20,6 +20,9 @@ from shared.topics import MAX_RECORD_BYTES, client_options, retry_topic
 
 log = logging.getLogger(__name__)
 
+GATHERED_BYTES = 1024 * 1024
+"""A lane that lets events gather is answered at once when there is so much."""
+
 
 @dataclass
 class LaneHealth:
@@ -57,6 +60,7 @@ class Bus:
         """Declare one subscriber a lane; call before `start`."""
         service = self.consumers.service
         for lane, topics in self.consumers.lanes().items():
+            gathered = self.consumers.gathered.get(lane)
             subscriber = self.broker.subscriber(
                 *topics,
                 retry_topic(service),
@@ -67,7 +71,8 @@ class Bus:
                 no_reply=True,
                 max_records=500,
                 batch_timeout_ms=200,
-                fetch_max_wait_ms=self.kafka.fetch_max_wait_ms,
+                fetch_min_bytes=GATHERED_BYTES if gathered else 1,
+                fetch_max_wait_ms=gathered or self.kafka.fetch_max_wait_ms,
                 max_partition_fetch_bytes=MAX_RECORD_BYTES,
                 session_timeout_ms=self.kafka.session_timeout_ms,
                 heartbeat_interval_ms=self.kafka.heartbeat_ms,

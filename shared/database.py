@@ -7,7 +7,7 @@ company, or says in plain sight that it works across companies (consumers, relay
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -49,40 +49,50 @@ TRANSIENT = (
 
 
 class Database:
-    """One service's database."""
+    """One service's database: `pool` for requests, `everywhere` for work across companies."""
 
-    def __init__(self, pool: "Pool") -> None:
-        self.pool = pool
+    def __init__(self, pool: "Pool", everywhere: "Pool") -> None:
+        self.pool, self.everywhere = pool, everywhere
 
     @asynccontextmanager
     async def transaction(self, company_id: UUID) -> AsyncIterator["Connection"]:
         """A transaction that sees and writes the rows of one company only."""
-        async with self._scoped(str(company_id)) as conn:
+        async with self.pool.acquire() as conn, conn.transaction():
+            await conn.execute("SELECT set_config('app.company_id', $1, true)", str(company_id))
             yield conn
 
     @asynccontextmanager
     async def system_transaction(self) -> AsyncIterator["Connection"]:
         """A transaction across companies: for consumers, workers and projections, never for a request."""
-        async with self._scoped(EVERY_COMPANY) as conn:
+        async with self.everywhere.acquire() as conn, conn.transaction():
             yield conn
 
     @asynccontextmanager
-    async def _scoped(self, scope: str) -> AsyncIterator["Connection"]:
-        async with self.pool.acquire() as conn, conn.transaction():
-            await conn.execute("SELECT set_config('app.company_id', $1, true)", scope)
+    async def system_statement(self) -> AsyncIterator["Connection"]:
+        """Like `system_transaction`, for one statement, which is a transaction by itself."""
+        async with self.everywhere.acquire() as conn:
             yield conn
 
     async def close(self) -> None:
-        """End the pool; waits 5 s for what is running, then cuts it."""
-        try:
-            await asyncio.wait_for(self.pool.close(), 5)
-        except TimeoutError:
-            self.pool.terminate()
+        """End the pools; waits 5 s for what is running, then cuts it."""
+        await asyncio.gather(_close(self.pool), _close(self.everywhere))
+
+
+async def _close(pool: "Pool") -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except TimeoutError:
+        pool.terminate()
 
 
 async def prepare_connection(conn: "Connection") -> None:
     """Codecs: `jsonb` as Python objects."""
     await conn.set_type_codec("jsonb", encoder=_dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _prepare_everywhere(conn: "Connection") -> None:
+    await prepare_connection(conn)
+    await conn.execute("SELECT set_config('app.company_id', $1, false)", EVERY_COMPANY)
 
 
 async def _nothing_to_reset(conn: "Connection") -> None:
@@ -94,19 +104,33 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-async def connect(url: str, *, min_size: int = 1, max_size: int = 10) -> Database:
-    """Open the pool; raises one of UNAVAILABLE while PostgreSQL isn't there."""
-    pool = await asyncpg.create_pool(
+async def connect(
+    url: str, *, min_size: int = 1, max_size: int = 10, max_everywhere: int | None = None
+) -> Database:
+    """Open the pools; raises one of UNAVAILABLE while PostgreSQL isn't there. A process that
+    answers no requests gives `min_size=0`: it needs only the other pool."""
+    pool = await _pool(url, prepare_connection, min_size, max_size)
+    try:
+        room = max_everywhere or max(4, max_size // 2)
+        return Database(pool, await _pool(url, _prepare_everywhere, 1, room))
+    except BaseException:
+        pool.terminate()
+        raise
+
+
+async def _pool(
+    url: str, prepare: Callable[[Any], Coroutine[Any, Any, None]], min_size: int, max_size: int
+) -> "Pool":
+    return await asyncpg.create_pool(
         url,
         min_size=min_size,
         max_size=max_size,
-        init=prepare_connection,
+        init=prepare,
         reset=_nothing_to_reset,
         command_timeout=30,
         timeout=5,
         server_settings={"jit": "off"},
     )
-    return Database(pool)
 
 
 async def connect_when_there(url: str, **sizes: int) -> Database:

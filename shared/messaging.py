@@ -8,7 +8,7 @@ its reason, and the partition goes on.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,14 @@ from shared.dead_letters import DeadLetters
 from shared.events import Envelope, Event, Undecodable, read_envelope, read_event
 from shared.failpoints import failpoint
 from shared.records import Record, origin_of, put_back_for_another
-from shared.telemetry import consumer_span
+from shared.telemetry import batch_span, consumer_span
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Connection, Any, Envelope], Awaitable[None]]
+Heard = tuple[Any, Envelope]
+"""An event and its envelope."""
+BatchHandler = Callable[[Connection, Sequence[Heard]], Awaitable[None]]
 
 TRIES = 3
 
@@ -35,15 +38,17 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Subscription:
-    """One handler for one kind of event."""
+    """One handler for one kind of event: `alone` for each, or `together` for all of a batch."""
 
     kind: type[Event]
-    handler: Handler
     lane: str
+    alone: Handler | None = None
+    together: BatchHandler | None = None
 
     @property
     def name(self) -> str:
-        return self.handler.__name__
+        handler = self.alone or self.together
+        return handler.__name__ if handler else ""
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,35 @@ class Consumers:
         self.service = service
         self.subscriptions: dict[tuple[str, str], Subscription] = {}
         """By lane and topic."""
+        self.gathered: dict[str, int] = {}
+        """Milliseconds that a lane lets events gather for, so that many take effect as one batch."""
 
     def on(self, kind: type[Event], *, lane: str = "facts") -> Callable[[Handler], Handler]:
         """Register a handler `(conn, event, envelope)`; one a topic in each lane."""
 
         def register(handler: Handler) -> Handler:
-            self.subscriptions[lane, kind.topic] = Subscription(kind, handler, lane)
+            self.subscriptions[lane, kind.topic] = Subscription(kind, lane, alone=handler)
             return handler
 
         return register
+
+    def on_batch(
+        self, kinds: Iterable[type[Event]], *, lane: str = "facts"
+    ) -> Callable[[BatchHandler], BatchHandler]:
+        """Register a handler `(conn, heard)` of these kinds' events: it gets all new ones of a batch at
+        once, in order, after those that have a handler alone; a batch that fails is repeated by ones."""
+
+        def register(handler: BatchHandler) -> BatchHandler:
+            for kind in kinds:
+                self.subscriptions[lane, kind.topic] = Subscription(kind, lane, together=handler)
+            return handler
+
+        return register
+
+    def gather(self, lane: str, milliseconds: int) -> None:
+        """Nobody waits for this lane's effects: the broker answers it at most so often (KIP-74's
+        `fetch.min.bytes`), which spares it, us and the database most of the work of small batches."""
+        self.gathered[lane] = milliseconds
 
     def lanes(self) -> dict[str, list[str]]:
         """Topics by lane."""
@@ -143,15 +168,30 @@ class BatchRunner:
         async with self.database.system_transaction() as conn:
             consumer = f"{self.consumers.service}.{self.lane}"
             new = await inbox.add(conn, consumer, [i.envelope.event_id for i in items])
+            together: dict[BatchHandler, list[Item]] = {}
             for item in items:
-                if item.envelope.event_id in new:
-                    new.discard(item.envelope.event_id)
+                if item.envelope.event_id not in new:
+                    continue
+                new.discard(item.envelope.event_id)
+                if (handler := item.subscription.together) is not None:
+                    together.setdefault(handler, []).append(item)
+                else:
                     await self._handle(conn, item)
+            for handler, batch in together.items():
+                await self._handle_batch(conn, handler, batch)
             failpoint("consume.before_commit")
 
     async def _handle(self, conn: Connection, item: Item) -> None:
-        with consumer_span(item.record, item.envelope, item.subscription.name):
-            await item.subscription.handler(conn, item.event, item.envelope)
+        if item.subscription.alone is not None:
+            with consumer_span(item.record, item.envelope, item.subscription.name):
+                await item.subscription.alone(conn, item.event, item.envelope)
+
+    async def _handle_batch(
+        self, conn: Connection, handler: BatchHandler, items: Sequence[Item]
+    ) -> None:
+        envelopes = [item.envelope for item in items]
+        with batch_span(envelopes, handler.__name__):
+            await handler(conn, [(item.event, item.envelope) for item in items])
 
     async def _apply_alone(self, item: Item) -> None:
         for attempt in range(1, TRIES + 1):

@@ -12,6 +12,7 @@ from typing import IO
 from uuid import uuid4
 
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -82,6 +83,32 @@ def consumer_span(record: Record, envelope: Envelope, handler: str) -> Iterator[
     }
     with continued(envelope.traceparent, f"process {envelope.topic}", **attributes) as span:
         logs.acting_for(envelope.company_id)
+        yield span
+
+
+@contextmanager
+def batch_span(envelopes: Sequence[Envelope], handler: str) -> Iterator[trace.Span]:
+    """The span of a batch that is handled as one: in the trace of its only event, or in a trace of
+    its own with a link to each (OpenTelemetry messaging conventions, batches)."""
+    attributes: dict[str, str | int] = {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.operation.name": handler,
+        "messaging.batch.message_count": len(envelopes),
+    }
+    if len(envelopes) == 1:
+        with continued(envelopes[0].traceparent, f"process {handler}", **attributes) as span:
+            yield span
+        return
+    origins = [
+        trace.get_current_span(propagate.extract({"traceparent": e.traceparent}))
+        for e in envelopes
+        if e.traceparent
+    ]
+    links = [trace.Link(origin.get_span_context()) for origin in origins]
+    with tracer.start_as_current_span(
+        f"process {handler}", context=Context(), links=links, attributes=attributes
+    ) as span:
         yield span
 
 

@@ -56,6 +56,8 @@ def run_service(arguments: argparse.Namespace) -> int:
 
 def run_worker(names: str) -> int:
     """A delivery worker until SIGTERM; what is under way is finished."""
+    import uvloop
+
     from services.delivery.channels.registry import CHANNELS
     from services.delivery.settings import DeliverySettings
     from services.delivery.workers import run_worker as work
@@ -78,7 +80,7 @@ def run_worker(names: str) -> int:
             signing.cancel()
 
     try:
-        asyncio.run(until_told())
+        uvloop.run(until_told())
     except asyncio.CancelledError:
         return 0
     return 0

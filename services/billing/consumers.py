@@ -1,5 +1,7 @@
 """What billing hears: who may do what, and what became of its invoices."""
 
+from collections.abc import Sequence
+
 from services.billing.store import invoices
 from services.billing.store.invoices import DeliveryState
 from shared.access.projection import listen_to_billing_access, listen_to_identity
@@ -12,47 +14,25 @@ from shared.contracts.delivery import (
 )
 from shared.database import Connection
 from shared.events import Envelope
-from shared.messaging import Consumers
+from shared.messaging import Consumers, Heard
 
 consumers = Consumers("billing")
 listen_to_identity(consumers)
 listen_to_billing_access(consumers)
 
 
-@consumers.on(DeliveryScheduled)
-async def note_plan(conn: Connection, event: DeliveryScheduled, envelope: Envelope) -> None:
-    """A delivery was planned."""
-    await _note(conn, event, envelope, "scheduled", "", {})
+consumers.gather("facts", 100)
 
 
-@consumers.on(DeliveryAttempted)
-async def note_attempt(conn: Connection, event: DeliveryAttempted, envelope: Envelope) -> None:
-    """An attempt ended without proof."""
-    state = "unknown" if event.outcome == "unknown" else "retrying"
-    await _note(conn, event, envelope, state, event.words, {})
+@consumers.on_batch((DeliveryScheduled, DeliveryAttempted, DeliverySucceeded, DeliveryFailed))
+async def note_deliveries(conn: Connection, heard: Sequence[Heard]) -> None:
+    """What became of deliveries: planned, tried without proof, proved, given up."""
+    await invoices.save_deliveries(conn, [_noted(event, envelope) for event, envelope in heard])
 
 
-@consumers.on(DeliverySucceeded)
-async def note_proof(conn: Connection, event: DeliverySucceeded, envelope: Envelope) -> None:
-    """The peer has the document."""
-    await _note(conn, event, envelope, "delivered", event.words, event.proof)
-
-
-@consumers.on(DeliveryFailed)
-async def note_failure(conn: Connection, event: DeliveryFailed, envelope: Envelope) -> None:
-    """Nothing more happens by itself."""
-    await _note(conn, event, envelope, event.reason, event.words, {})
-
-
-async def _note(
-    conn: Connection,
-    event: DeliveryEvent,
-    envelope: Envelope,
-    state: str,
-    words: str,
-    proof: dict[str, str],
-) -> None:
-    row = DeliveryState(
+def _noted(event: DeliveryEvent, envelope: Envelope) -> DeliveryState:
+    state, words, proof = _outcome(event)
+    return DeliveryState(
         event.delivery_id,
         event.company_id,
         event.invoice_id,
@@ -64,4 +44,16 @@ async def _note(
         envelope.time,
         envelope.aggregate_version,
     )
-    await invoices.save_delivery(conn, row)
+
+
+def _outcome(event: DeliveryEvent) -> tuple[str, str, dict[str, str]]:
+    """State, the peer's words, and the proof."""
+    match event:
+        case DeliveryAttempted():
+            return ("unknown" if event.outcome == "unknown" else "retrying"), event.words, {}
+        case DeliverySucceeded():
+            return "delivered", event.words, event.proof
+        case DeliveryFailed():
+            return event.reason, event.words, {}
+        case _:
+            return "scheduled", "", {}

@@ -1,10 +1,12 @@
-"""Waking the workers of all channels: NOTIFY outside transactions, coalesced."""
+"""Waking the workers of the channels on which something is due: NOTIFY, coalesced."""
 
 import asyncio
 import logging
 from dataclasses import dataclass, field
 
 from services.delivery.channels.registry import CHANNELS
+from services.delivery.store import work
+from shared.clock import system_clock
 from shared.database import UNAVAILABLE
 from shared.service import Service
 
@@ -13,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Alarm:
-    """`ring()` as often as one likes; `run` sends one NOTIFY a channel for each burst."""
+    """`ring()` as often as one likes; `run` looks once for each burst, and wakes who has work."""
 
     _rung: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -27,9 +29,8 @@ class Alarm:
             await self._rung.wait()
             self._rung.clear()
             try:
-                async with service.database.pool.acquire() as conn:
-                    for channel in CHANNELS:
-                        await conn.execute(f"NOTIFY due_{channel}")
+                async with service.database.system_statement() as conn:
+                    await work.wake(conn, CHANNELS, system_clock())
             except UNAVAILABLE as error:
                 log.info("workers find their work at the next poll: %s", type(error).__name__)
             await asyncio.sleep(0.01)

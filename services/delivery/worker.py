@@ -64,7 +64,7 @@ class Worker:
         if room <= 0:
             return 0
         try:
-            async with self.db.system_transaction() as conn:
+            async with self.db.system_statement() as conn:
                 now = self.clock()
                 leased = await work.lease(conn, list(self.channels), now, now + self.lease, room)
         except UNAVAILABLE as error:
@@ -126,7 +126,7 @@ class Worker:
         """Extend the leases of what is under way; take back those of workers that died."""
         while True:
             try:
-                async with self.db.system_transaction() as conn:
+                async with self.db.system_statement() as conn:
                     now = self.clock()
                     if self._running:
                         await work.extend(conn, list(self._running), now + self.lease)

@@ -17,7 +17,7 @@ from shared.secretbox import load_box
 async def run_worker(settings: DeliverySettings, channels: list[ChannelName]) -> None:
     """A worker of these channels, until cancelled; waits for the database as long as it takes."""
     url = settings.database_url.get_secret_value()
-    db = await connect_when_there(url, min_size=1, max_size=max(4, settings.in_flight // 2))
+    db = await connect_when_there(url, min_size=0, max_everywhere=max(4, settings.in_flight // 2))
     lease = timedelta(seconds=settings.lease_seconds)
     attempts = Attempts(
         db,

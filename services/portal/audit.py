@@ -1,5 +1,7 @@
 """The audit: a projection of every topic into one hash chain, in a lane of its own."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from services.portal.domain.audit import OMITTED, Break, Entry, Verification, detail_of, link
@@ -7,31 +9,44 @@ from services.portal.store import audit
 from shared.contracts.registry import CONTRACTS
 from shared.database import Connection, Database
 from shared.events import Envelope, Event
-from shared.messaging import Consumers
+from shared.messaging import Consumers, Heard
 
 LANE = "audit"
+GATHER_MILLISECONDS = 500
 UNRECORDED = frozenset({"signing_key.published"})
 
 
 def listen_to_everything(consumers: Consumers) -> None:
     """Hear every topic, whoever else of the portal hears it too."""
-    for topic, kind in CONTRACTS.items():
-        if topic not in UNRECORDED:
-            consumers.on(kind, lane=LANE)(record_action)
+    kinds = [kind for topic, kind in CONTRACTS.items() if topic not in UNRECORDED]
+    consumers.on_batch(kinds, lane=LANE)(record_actions)
+    consumers.gather(LANE, GATHER_MILLISECONDS)
 
 
-async def record_action(conn: Connection, event: Event, envelope: Envelope) -> None:
+async def record_actions(conn: Connection, heard: Sequence[Heard]) -> None:
     """Append what happened to the chain; an event that is in it already changes nothing."""
     position, before = await audit.lock_head(conn)
-    if await audit.knows(conn, envelope.event_id):
-        return
+    known = await audit.known(conn, [envelope.event_id for _, envelope in heard])
+    entries: list[Entry] = []
+    for event, envelope in heard:
+        if envelope.event_id in known:
+            continue
+        position += 1
+        unsealed = _entry(event, envelope, position)
+        before = link(before, unsealed)
+        entries.append(replace(unsealed, hash=before))
+    if entries:
+        await audit.append(conn, entries)
+        await audit.move_head(conn, position, before)
+
+
+def _entry(event: Event, envelope: Envelope, position: int) -> Entry:
     fields = event.model_dump(mode="json", exclude=set(OMITTED))
-    company = envelope.company_id or _uuid(fields.get("company_id"))
-    unsealed = Entry(
-        position=position + 1,
+    return Entry(
+        position=position,
         event_id=envelope.event_id,
         happened_at=envelope.time,
-        company_id=company,
+        company_id=envelope.company_id or _uuid(fields.get("company_id")),
         actor=str(envelope.actor),
         action=_action(event, fields),
         subject=envelope.key,
@@ -39,9 +54,6 @@ async def record_action(conn: Connection, event: Event, envelope: Envelope) -> N
         detail=detail_of(fields),
         hash=b"",
     )
-    entry = Entry(**{**unsealed.__dict__, "hash": link(before, unsealed)})
-    await audit.append(conn, entry)
-    await audit.move_head(conn, entry.position, entry.hash)
 
 
 async def verify_chain(db: Database) -> list[Break]:

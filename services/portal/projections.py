@@ -1,12 +1,19 @@
 """What the portal hears: access, and everything that its read models show."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from services.portal.audit import listen_to_everything
 from services.portal.store import readmodels
-from services.portal.store.readmodels import DeliveryFace, InvoiceFace, PurchaseFace, TimelineRow
+from services.portal.store.readmodels import (
+    DeliveryFace,
+    InvoiceFace,
+    PurchaseFace,
+    Shown,
+    TimelineRow,
+)
 from shared.access.projection import listen_to_identity
 from shared.contracts.billing import InvoiceIssued, InvoiceRendered
 from shared.contracts.delivery import (
@@ -19,15 +26,44 @@ from shared.contracts.delivery import (
 )
 from shared.database import Connection
 from shared.events import Envelope
-from shared.messaging import Consumers
+from shared.messaging import Consumers, Heard
 
 consumers = Consumers("portal")
 listen_to_identity(consumers)
 listen_to_everything(consumers)
 
 
-@consumers.on(InvoiceIssued)
-async def show_invoice(conn: Connection, event: InvoiceIssued, envelope: Envelope) -> None:
+consumers.gather("facts", 100)
+
+KINDS = (
+    InvoiceIssued,
+    InvoiceRendered,
+    DeliveryScheduled,
+    DeliveryAttempted,
+    DeliverySucceeded,
+    DeliveryFailed,
+    DocumentReceived,
+)
+
+
+@consumers.on_batch(KINDS)
+async def show(conn: Connection, heard: Sequence[Heard]) -> None:
+    """What the pages show of documents, deliveries and purchases, and their timelines."""
+    shown = Shown()
+    for event, envelope in heard:
+        match event:
+            case InvoiceIssued():
+                _invoice(shown, event, envelope)
+            case InvoiceRendered():
+                _rendering(shown, event, envelope)
+            case DocumentReceived():
+                _purchase(shown, event)
+            case _:
+                _delivery(shown, event, envelope)
+    await readmodels.save(conn, shown)
+
+
+def _invoice(shown: Shown, event: InvoiceIssued, envelope: Envelope) -> None:
     """The invoice's face, and the beginning of its timeline."""
     face = InvoiceFace(
         event.invoice_id,
@@ -41,54 +77,18 @@ async def show_invoice(conn: Connection, event: InvoiceIssued, envelope: Envelop
         event.issue_date,
         event.issued_at,
     )
-    await readmodels.add_invoice(conn, face)
+    shown.invoices.append(face)
     proof = {"sha256": event.original.sha256, "name": event.original.name}
-    await _entry(conn, envelope, event.company_id, event.invoice_id, "issued", proof=proof)
+    shown.timeline.append(_entry(event, envelope, "issued", proof=proof))
 
 
-@consumers.on(InvoiceRendered)
-async def show_rendering(conn: Connection, event: InvoiceRendered, envelope: Envelope) -> None:
+def _rendering(shown: Shown, event: InvoiceRendered, envelope: Envelope) -> None:
     """The PDF exists."""
     proof = {"sha256": event.readable.sha256, "name": event.readable.name}
-    await _entry(conn, envelope, event.company_id, event.invoice_id, "rendered", proof=proof)
+    shown.timeline.append(_entry(event, envelope, "rendered", proof=proof))
 
 
-@consumers.on(DeliveryScheduled)
-async def show_plan(conn: Connection, event: DeliveryScheduled, envelope: Envelope) -> None:
-    """A delivery was planned."""
-    await _delivery(conn, event, envelope, "scheduled", scheduled_at=envelope.time)
-
-
-@consumers.on(DeliveryAttempted)
-async def show_attempt(conn: Connection, event: DeliveryAttempted, envelope: Envelope) -> None:
-    """An attempt ended without proof."""
-    state = "unknown" if event.outcome == "unknown" else "retrying"
-    await _delivery(conn, event, envelope, state, words=event.words, started_at=event.started_at)
-
-
-@consumers.on(DeliverySucceeded)
-async def show_proof(conn: Connection, event: DeliverySucceeded, envelope: Envelope) -> None:
-    """The peer has the document, and said so."""
-    await _delivery(
-        conn,
-        event,
-        envelope,
-        "delivered",
-        words=event.words,
-        proof=event.proof,
-        started_at=event.started_at,
-        ended_at=event.ended_at,
-    )
-
-
-@consumers.on(DeliveryFailed)
-async def show_failure(conn: Connection, event: DeliveryFailed, envelope: Envelope) -> None:
-    """Nothing more happens by itself."""
-    await _delivery(conn, event, envelope, event.reason, words=event.words, ended_at=envelope.time)
-
-
-@consumers.on(DocumentReceived)
-async def show_purchase(conn: Connection, event: DocumentReceived, envelope: Envelope) -> None:  # noqa: ARG001
+def _purchase(shown: Shown, event: DocumentReceived) -> None:
     """A purchase arrived."""
     row = PurchaseFace(
         event.document_id,
@@ -100,21 +100,24 @@ async def show_purchase(conn: Connection, event: DocumentReceived, envelope: Env
         event.sender,
         event.received_at,
     )
-    await readmodels.add_purchase(conn, row)
+    shown.purchases.append(row)
 
 
-async def _delivery(
-    conn: Connection,
-    event: DeliveryEvent,
-    envelope: Envelope,
-    state: str,
-    *,
-    words: str = "",
-    proof: dict[str, Any] | None = None,
-    scheduled_at: datetime | None = None,
-    started_at: datetime | None = None,
-    ended_at: datetime | None = None,
-) -> None:
+def _delivery(shown: Shown, event: DeliveryEvent, envelope: Envelope) -> None:
+    """Planned, tried without proof, proved, or given up."""
+    state, words, proof = "scheduled", "", dict[str, Any]()
+    scheduled_at = started_at = ended_at = None
+    match event:
+        case DeliveryAttempted():
+            state = "unknown" if event.outcome == "unknown" else "retrying"
+            words, started_at = event.words, event.started_at
+        case DeliverySucceeded():
+            state, words, proof = "delivered", event.words, dict(event.proof)
+            started_at, ended_at = event.started_at, event.ended_at
+        case DeliveryFailed():
+            state, words, ended_at = event.reason, event.words, envelope.time
+        case _:
+            scheduled_at = envelope.time
     face = DeliveryFace(
         event.delivery_id,
         event.invoice_id,
@@ -126,50 +129,35 @@ async def _delivery(
         ended_at,
         envelope.aggregate_version,
     )
-    await readmodels.save_delivery(conn, face)
-    await _entry(
-        conn,
-        envelope,
-        event.company_id,
-        event.invoice_id,
-        state,
-        delivery_id=event.delivery_id,
-        channel=event.channel,
-        target=event.target,
-        words=words,
-        proof=proof,
-        started_at=started_at,
+    shown.deliveries.append(face)
+    entry = _entry(event, envelope, state, words=words, proof=proof, started_at=started_at)
+    shown.timeline.append(
+        replace(entry, delivery_id=event.delivery_id, channel=event.channel, target=event.target)
     )
 
 
-async def _entry(
-    conn: Connection,
+def _entry(
+    event: InvoiceIssued | InvoiceRendered | DeliveryEvent,
     envelope: Envelope,
-    company_id: UUID,
-    invoice_id: UUID,
     kind: str,
     *,
-    delivery_id: UUID | None = None,
-    channel: str = "",
-    target: str = "",
     words: str = "",
-    proof: dict[str, Any] | None = None,
+    proof: dict[str, Any],
     started_at: datetime | None = None,
-) -> None:
-    row = TimelineRow(
+) -> TimelineRow:
+    return TimelineRow(
         event_id=envelope.event_id,
-        company_id=company_id,
-        invoice_id=invoice_id,
-        delivery_id=delivery_id,
+        company_id=event.company_id,
+        invoice_id=event.invoice_id,
+        delivery_id=None,
         kind=kind,
-        channel=channel,
-        target=target,
+        channel="",
+        target="",
         words=words,
-        proof=proof or {},
+        proof=proof,
         actor=str(envelope.actor),
         started_at=started_at,
         happened_at=envelope.time,
         trace_id=envelope.trace_id,
         version=envelope.aggregate_version,
     )
-    await readmodels.add_timeline(conn, row)

@@ -1,5 +1,6 @@
 """Issued documents, and what became of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -133,24 +134,29 @@ async def search(
     return [InvoiceRow(**record) for record in records]
 
 
-async def save_delivery(conn: Connection, row: DeliveryState) -> None:
-    """Keep the newest state of a delivery."""
-    await conn.execute(
+async def save_deliveries(conn: Connection, rows: Sequence[DeliveryState]) -> None:
+    """Keep the newest state of each delivery."""
+    await conn.executemany(
         "INSERT INTO invoice_delivery (delivery_id, company_id, invoice_id, channel, target, state, words, "
         "proof, changed_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
         "ON CONFLICT (delivery_id) DO UPDATE SET state = EXCLUDED.state, words = EXCLUDED.words, "
         "proof = EXCLUDED.proof, changed_at = EXCLUDED.changed_at, version = EXCLUDED.version "
         "WHERE invoice_delivery.version < EXCLUDED.version",
-        row.delivery_id,
-        row.company_id,
-        row.invoice_id,
-        row.channel,
-        row.target,
-        row.state,
-        row.words,
-        row.proof,
-        row.changed_at,
-        row.version,
+        [
+            (
+                row.delivery_id,
+                row.company_id,
+                row.invoice_id,
+                row.channel,
+                row.target,
+                row.state,
+                row.words,
+                row.proof,
+                row.changed_at,
+                row.version,
+            )
+            for row in rows
+        ],
     )
 
 

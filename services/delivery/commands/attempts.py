@@ -82,7 +82,7 @@ class Attempts:
         answer alone was lost."""
         for again in (True, False):
             try:
-                async with self.db.system_transaction() as conn:
+                async with self.db.system_statement() as conn:
                     return await work.begin(
                         conn,
                         leased.delivery_id,
@@ -127,8 +127,9 @@ class Attempts:
     ) -> Outcome:
         attempt = job.attempt
         async with self.db.system_transaction() as conn:
-            step = await work.next_step(conn, leased.delivery_id, attempt)
-            settles = step if kind == "settle" else 0
+            settles = 0
+            if kind == "settle":
+                settles = 1 + await work.steps(conn, leased.delivery_id, attempt)
             progress = after(outcome, leased.channel, attempt, settles, self.schedule, ended)
             version = await work.finish(
                 conn, leased.delivery_id, leased.fence, progress.state, progress.next_attempt_at
@@ -138,7 +139,7 @@ class Attempts:
             if version is None:
                 log.warning("a late result of delivery %s was set aside", leased.delivery_id)
                 return outcome
-            await work.add_attempt(conn, _row(leased, attempt, step, kind, outcome, started, ended))
+            await work.add_attempt(conn, _row(leased, attempt, kind, outcome, started, ended))
             await self._tell(conn, leased, job, outcome, progress, version, started, ended)
             await self._judge(conn, leased, outcome, progress)
             failpoint("deliver.before_commit")
@@ -202,7 +203,7 @@ class Attempts:
             )
 
     async def _job(self, leased: Leased) -> Job:
-        async with self.db.system_transaction() as conn:
+        async with self.db.system_statement() as conn:
             facts, documents = await work.material(conn, leased.invoice_id)
         sending = leased.state == "leased"
         return Job(
@@ -277,7 +278,6 @@ def _attachment(document: dict[str, object]) -> Attachment:
 def _row(
     leased: Leased,
     attempt: int,
-    step: int,
     kind: str,
     outcome: Outcome,
     started: datetime,
@@ -290,7 +290,7 @@ def _row(
     return AttemptRow(
         leased.delivery_id,
         attempt,
-        step,
+        0,
         leased.company_id,
         kind,
         started,

@@ -1,5 +1,6 @@
 """Work for the workers of a channel: leased with SKIP LOCKED, fenced against late ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,17 @@ async def lease(
         limit,
     )
     return [Leased(**record) for record in records]
+
+
+async def wake(conn: Connection, channels: Sequence[str], now: datetime) -> None:
+    """Notify the workers of those channels on which something is due (`LISTEN due_<channel>`)."""
+    await conn.execute(
+        "SELECT pg_notify('due_' || named.channel, '') FROM unnest($1::text[]) AS named(channel) WHERE EXISTS ("
+        "SELECT FROM delivery d WHERE d.channel = named.channel AND d.state IN ('due', 'unknown') "
+        "AND d.next_attempt_at <= $2)",
+        channels,
+        now,
+    )
 
 
 async def reclaim(conn: Connection, channels: list[str], now: datetime) -> int:
@@ -149,12 +161,13 @@ async def prove_late(conn: Connection, delivery_id: UUID) -> int | None:
 
 
 async def add_attempt(conn: Connection, row: AttemptRow) -> None:
+    """Its step is the next one of its attempt."""
     await conn.execute(
         "INSERT INTO attempt (delivery_id, attempt, step, company_id, kind, started_at, ended_at, outcome, "
-        "code, words, proof, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "code, words, proof, evidence) SELECT $1, $2, coalesce(max(step), 0) + 1, $3, $4, $5, $6, $7, $8, "
+        "$9, $10, $11 FROM attempt WHERE delivery_id = $1 AND attempt = $2",
         row.delivery_id,
         row.attempt,
-        row.step,
         row.company_id,
         row.kind,
         row.started_at,
@@ -167,13 +180,14 @@ async def add_attempt(conn: Connection, row: AttemptRow) -> None:
     )
 
 
-async def next_step(conn: Connection, delivery_id: UUID, attempt: int) -> int:
-    step: int = await conn.fetchval(
-        "SELECT coalesce(max(step), 0) + 1 FROM attempt WHERE delivery_id = $1 AND attempt = $2",
+async def steps(conn: Connection, delivery_id: UUID, attempt: int) -> int:
+    """How many steps of an attempt were written down."""
+    found: int = await conn.fetchval(
+        "SELECT count(*) FROM attempt WHERE delivery_id = $1 AND attempt = $2",
         delivery_id,
         attempt,
     )
-    return step
+    return found
 
 
 async def attempts(
@@ -210,11 +224,9 @@ async def material(
     conn: Connection, invoice_id: UUID
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The facts of an invoice, and its documents by role."""
-    facts: dict[str, Any] = await conn.fetchval(
-        "SELECT facts FROM delivery_plan WHERE invoice_id = $1", invoice_id
-    )
     records = await conn.fetch(
-        "SELECT role, name, media_type, sha256, content FROM document WHERE invoice_id = $1",
+        "SELECT p.facts, d.role, d.name, d.media_type, d.sha256, d.content "
+        "FROM delivery_plan p JOIN document d USING (invoice_id) WHERE p.invoice_id = $1",
         invoice_id,
     )
-    return facts, {r["role"]: dict(r) for r in records}
+    return records[0]["facts"], {r["role"]: dict(r) for r in records}

@@ -1,6 +1,6 @@
 """The audit table: appended under one lock, read in order, filtered for the screen and for export."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,27 +49,31 @@ async def head(conn: Connection) -> tuple[int, bytes]:
     return (record["position"], record["hash"]) if record else (0, b"")
 
 
-async def knows(conn: Connection, event_id: UUID) -> bool:
-    found: bool = await conn.fetchval(
-        "SELECT EXISTS (SELECT FROM audit WHERE event_id = $1)", event_id
-    )
-    return found
+async def known(conn: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the events that are in the chain."""
+    records = await conn.fetch("SELECT event_id FROM audit WHERE event_id = ANY($1)", event_ids)
+    return {record["event_id"] for record in records}
 
 
-async def append(conn: Connection, entry: Entry) -> None:
-    await conn.execute(
+async def append(conn: Connection, entries: Sequence[Entry]) -> None:
+    await conn.executemany(
         "INSERT INTO audit (position, event_id, happened_at, company_id, actor, action, subject, trace_id, "
         "detail, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        entry.position,
-        entry.event_id,
-        entry.happened_at,
-        entry.company_id,
-        entry.actor,
-        entry.action,
-        entry.subject,
-        entry.trace_id,
-        entry.detail,
-        entry.hash,
+        [
+            (
+                entry.position,
+                entry.event_id,
+                entry.happened_at,
+                entry.company_id,
+                entry.actor,
+                entry.action,
+                entry.subject,
+                entry.trace_id,
+                entry.detail,
+                entry.hash,
+            )
+            for entry in entries
+        ],
     )
 
 

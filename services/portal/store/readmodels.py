@@ -1,6 +1,6 @@
 """Read models across owners: timeline, invoice and delivery faces, purchases."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -66,26 +66,54 @@ class PurchaseFace:
     received_at: datetime
 
 
-async def add_timeline(conn: Connection, row: TimelineRow) -> None:
-    await conn.execute(
-        "INSERT INTO timeline (event_id, company_id, invoice_id, delivery_id, kind, channel, target, words, "
-        "proof, actor, started_at, happened_at, trace_id, version) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
-        row.event_id,
-        row.company_id,
-        row.invoice_id,
-        row.delivery_id,
-        row.kind,
-        row.channel,
-        row.target,
-        row.words,
-        row.proof,
-        row.actor,
-        row.started_at,
-        row.happened_at,
-        row.trace_id,
-        row.version,
-    )
+@dataclass(frozen=True)
+class Shown:
+    """What a batch of events adds to the read models."""
+
+    invoices: list[InvoiceFace] = field(default_factory=list)
+    deliveries: list[DeliveryFace] = field(default_factory=list)
+    purchases: list[PurchaseFace] = field(default_factory=list)
+    timeline: list[TimelineRow] = field(default_factory=list)
+
+
+async def save(conn: Connection, shown: Shown) -> None:
+    """Add what isn't there; of a delivery keep the newest state."""
+    await conn.executemany(ADD_INVOICE, [_values(row) for row in shown.invoices])
+    await conn.executemany(SAVE_DELIVERY, [_values(row) for row in shown.deliveries])
+    await conn.executemany(ADD_PURCHASE, [_values(row) for row in shown.purchases])
+    await conn.executemany(ADD_TIMELINE, [_values(row) for row in shown.timeline])
+
+
+def _values(row: object) -> tuple[Any, ...]:
+    """A row's fields in the order of its class, which is that of the statement's columns."""
+    return tuple(vars(row).values())
+
+
+ADD_TIMELINE = (
+    "INSERT INTO timeline (event_id, company_id, invoice_id, delivery_id, kind, channel, target, words, "
+    "proof, actor, started_at, happened_at, trace_id, version) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING"
+)
+ADD_INVOICE = (
+    "INSERT INTO invoice_face (invoice_id, company_id, customer_id, number, document_kind, buyer_name, "
+    "amount_due, currency, issue_date, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+    "ON CONFLICT DO NOTHING"
+)
+SAVE_DELIVERY = (
+    "INSERT INTO delivery_face (delivery_id, invoice_id, company_id, channel, target, state, "
+    "scheduled_at, ended_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+    "ON CONFLICT (delivery_id) DO UPDATE SET "
+    "  scheduled_at = coalesce(delivery_face.scheduled_at, EXCLUDED.scheduled_at), "
+    "  state = CASE WHEN delivery_face.version < EXCLUDED.version THEN EXCLUDED.state "
+    "          ELSE delivery_face.state END, "
+    "  ended_at = CASE WHEN delivery_face.version < EXCLUDED.version THEN EXCLUDED.ended_at "
+    "             ELSE delivery_face.ended_at END, "
+    "  version = greatest(delivery_face.version, EXCLUDED.version)"
+)
+ADD_PURCHASE = (
+    "INSERT INTO purchase_face (document_id, company_id, number, seller_name, amount_due, currency, sender, "
+    "received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
+)
 
 
 async def timeline_of(conn: Connection, company_id: UUID, invoice_id: UUID) -> list[TimelineRow]:
@@ -99,24 +127,6 @@ async def timeline_of(conn: Connection, company_id: UUID, invoice_id: UUID) -> l
     return [TimelineRow(**record) for record in records]
 
 
-async def add_invoice(conn: Connection, row: InvoiceFace) -> None:
-    await conn.execute(
-        "INSERT INTO invoice_face (invoice_id, company_id, customer_id, number, document_kind, buyer_name, "
-        "amount_due, currency, issue_date, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
-        "ON CONFLICT DO NOTHING",
-        row.invoice_id,
-        row.company_id,
-        row.customer_id,
-        row.number,
-        row.document_kind,
-        row.buyer_name,
-        row.amount_due,
-        row.currency,
-        row.issue_date,
-        row.issued_at,
-    )
-
-
 async def recent_invoices(conn: Connection, company_id: UUID, limit: int) -> list[InvoiceFace]:
     records = await conn.fetch(
         "SELECT invoice_id, company_id, customer_id, number, document_kind, buyer_name, amount_due, currency, "
@@ -125,29 +135,6 @@ async def recent_invoices(conn: Connection, company_id: UUID, limit: int) -> lis
         limit,
     )
     return [InvoiceFace(**record) for record in records]
-
-
-async def save_delivery(conn: Connection, row: DeliveryFace) -> None:
-    await conn.execute(
-        "INSERT INTO delivery_face (delivery_id, invoice_id, company_id, channel, target, state, "
-        "scheduled_at, ended_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-        "ON CONFLICT (delivery_id) DO UPDATE SET "
-        "  scheduled_at = coalesce(delivery_face.scheduled_at, EXCLUDED.scheduled_at), "
-        "  state = CASE WHEN delivery_face.version < EXCLUDED.version THEN EXCLUDED.state "
-        "          ELSE delivery_face.state END, "
-        "  ended_at = CASE WHEN delivery_face.version < EXCLUDED.version THEN EXCLUDED.ended_at "
-        "             ELSE delivery_face.ended_at END, "
-        "  version = greatest(delivery_face.version, EXCLUDED.version)",
-        row.delivery_id,
-        row.invoice_id,
-        row.company_id,
-        row.channel,
-        row.target,
-        row.state,
-        row.scheduled_at,
-        row.ended_at,
-        row.version,
-    )
 
 
 async def deliveries_of(
@@ -160,21 +147,6 @@ async def deliveries_of(
         invoice_ids,
     )
     return [DeliveryFace(**record) for record in records]
-
-
-async def add_purchase(conn: Connection, row: PurchaseFace) -> None:
-    await conn.execute(
-        "INSERT INTO purchase_face (document_id, company_id, number, seller_name, amount_due, currency, sender, "
-        "received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-        row.document_id,
-        row.company_id,
-        row.number,
-        row.seller_name,
-        row.amount_due,
-        row.currency,
-        row.sender,
-        row.received_at,
-    )
 
 
 async def purchases(conn: Connection, company_id: UUID, limit: int) -> list[PurchaseFace]:

@@ -1,7 +1,7 @@
 """A service that keeps a tally of what it hears, on a database and broker of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from shared.contracts.identity import ProfileChanged, SessionRevoked
 from shared.database import Connection, Database, connect
 from shared.dead_letters import DeadLetters
 from shared.events import Actor, Envelope, Event
-from shared.messaging import BatchRunner, Consumers, Rejected
+from shared.messaging import BatchRunner, Consumers, Heard, Rejected
 from shared.settings import KafkaSettings
 from shared.topics import (
     MAX_RECORD_BYTES,
@@ -43,6 +43,8 @@ class Tally:
     database: ServiceDatabase
     make_bus: Callable[[], Any]
     kind: type[ProfileChanged]
+    together: bool = False
+    """Whether the service handles a batch as one."""
 
     def event(self, name: str) -> ProfileChanged:
         """An event of this test's own topic."""
@@ -139,15 +141,23 @@ async def tally(new_database: DatabaseFactory, kafka_broker: Broker) -> AsyncIte
             raise ValueError("a mistake in the handler")
         await conn.execute("INSERT INTO tally (name) VALUES ($1)", event.name)
 
-    consumers.on(kind)(count)
+    async def count_all(conn: Connection, heard: Sequence[Heard]) -> None:
+        for event, envelope in heard:
+            await count(conn, event, envelope)
 
     def make_bus() -> tuple[Bus, DeadLetters]:
+        if made.together:
+            consumers.on_batch([kind])(count_all)
+            consumers.gather("facts", 50)
+        else:
+            consumers.on(kind)(count)
         bus = Bus(consumers, kafka)
         letters = DeadLetters(service, kafka)
         bus.subscribe(BatchRunner(consumers, db, letters))
         return bus, letters
 
-    yield Tally(service, kafka, db, database, make_bus, kind)
+    made = Tally(service, kafka, db, database, make_bus, kind)
+    yield made
     await db.close()
 
 

@@ -20,7 +20,9 @@ async def heard(tally: Tally, *names: str) -> None:
     await eventually(same)
 
 
-async def test_an_event_sent_twice_takes_effect_once(tally: Tally) -> None:
+@pytest.mark.parametrize("together", [False, True], ids=["each alone", "a batch as one"])
+async def test_an_event_sent_twice_takes_effect_once(tally: Tally, together: bool) -> None:
+    tally.together = together
     twice = record(tally.event("twice"))
     await tally.publish(twice, twice, record(tally.event("after")))
     async with running(tally):
@@ -73,7 +75,11 @@ async def test_a_reply_to_header_publishes_nothing_anywhere(tally: Tally) -> Non
         assert await tally.dead_letters() == []
 
 
-async def test_one_bad_record_in_a_batch_over_two_partitions_costs_no_other(tally: Tally) -> None:
+@pytest.mark.parametrize("together", [False, True], ids=["each alone", "a batch as one"])
+async def test_one_bad_record_in_a_batch_over_two_partitions_costs_no_other(
+    tally: Tally, together: bool
+) -> None:
+    tally.together = together
     names = [f"n{number:03}" for number in range(100)]
     await tally.publish(*(record(tally.event(n)) for n in names[:50]), partition=0)
     await tally.publish(record(tally.event(REJECTED_NAME)), partition=1)
