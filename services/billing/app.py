@@ -32,6 +32,10 @@ def create_app(
     def issued() -> None:
         service.relay.wake()
         for renderer in renderers:
+            renderer.busy()
+
+    def needed() -> None:
+        for renderer in renderers:
             renderer.wake()
 
     service = Service(
@@ -43,10 +47,11 @@ def create_app(
         on_database=(load_rules,),
         on_stop=(validator.close,),
         observers=(count_renderings,),
+        on_applied=needed,
     )
     app = make_app(service, version="1.0.0")
     app.state.validator, app.state.settings, app.state.clock = validator, settings, system_clock
-    app.state.issued = issued
+    app.state.issued, app.state.needed = issued, needed
     app.include_router(customers.router)
     app.include_router(invoices.router)
     return app

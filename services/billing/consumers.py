@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.billing.store import invoices
+from services.billing.store import invoices, renderings
 from services.billing.store.invoices import DeliveryState
 from shared.access.projection import listen_to_billing_access, listen_to_identity
+from shared.clock import system_clock
 from shared.contracts.delivery import (
     DeliveryAttempted,
     DeliveryEvent,
@@ -28,6 +29,13 @@ consumers.gather("facts", 100)
 async def note_deliveries(conn: Connection, heard: Sequence[Heard]) -> None:
     """What became of deliveries: planned, tried without proof, proved, given up."""
     await invoices.save_deliveries(conn, [_noted(event, envelope) for event, envelope in heard])
+    needed = [
+        event.invoice_id
+        for event, _ in heard
+        if isinstance(event, DeliveryScheduled) and event.awaits_readable
+    ]
+    if needed:
+        await renderings.hasten(conn, needed, system_clock())
 
 
 def _noted(event: DeliveryEvent, envelope: Envelope) -> DeliveryState:

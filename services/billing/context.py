@@ -19,14 +19,21 @@ class Context:
     settings: BillingSettings
     clock: Clock
     issued: Callable[[], None]
-    """Called after an issue committed: wakes relay and renderer."""
+    """Called after an issue committed: wakes the relay."""
+    needed: Callable[[], None]
+    """Called when somebody waits for a PDF: wakes the renderer."""
 
 
 def context(request: Request) -> Context:
     """The context of the running service; NotReady while the database is away."""
     state = request.app.state
     return Context(
-        state.service.database, state.validator, state.settings, state.clock, state.issued
+        state.service.database,
+        state.validator,
+        state.settings,
+        state.clock,
+        state.issued,
+        state.needed,
     )
 
 

@@ -1,4 +1,8 @@
-"""Rendering the readable form, once, after the issue: leased rows, a process of its own."""
+"""Rendering the readable form, once: when a delivery or a reader needs it, else at leisure.
+
+Leased rows, a process of its own. The legal original exists since the issue; a PDF takes some ten
+times as long as everything else, so a busy service makes only those that somebody waits for.
+"""
 
 import asyncio
 import base64
@@ -7,6 +11,7 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,7 +33,9 @@ LEASE = timedelta(seconds=20)
 POLL_SECONDS = 0.5
 WAITS = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1))
 
-RENDER_NICENESS = 10
+RENDER_NICENESS = 5
+LEISURE_SECONDS = 2.0
+"""So long after the last issue the PDFs that nobody waits for are made."""
 
 SYSTEM = Actor(kind="system", id="billing")
 
@@ -50,17 +57,23 @@ def _step_back() -> None:
 
 @dataclass
 class Renderer:
-    """`run()` until cancelled; `wake()` spares the wait for the next poll."""
+    """`run()` until cancelled; `wake()` spares the wait for the next poll, `busy()` says that
+    something was issued."""
 
     database: Database
     workers: int = 1
     clock: Clock = system_clock
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _pool: ProcessPoolExecutor | None = None
+    _issued_at: float = field(default_factory=time.monotonic)
 
     def wake(self) -> None:
-        """Something was issued by this process."""
+        """Somebody may need a PDF now."""
         self._woken.set()
+
+    def busy(self) -> None:
+        """This process issued something: what nobody waits for comes later."""
+        self._issued_at = time.monotonic()
 
     async def run(self) -> None:
         """Render what is due, for ever."""
@@ -82,9 +95,10 @@ class Renderer:
     async def _round(self) -> int:
         try:
             async with self.database.system_transaction() as conn:
-                due = await renderings.lease(
-                    conn, self.clock(), self.clock() + LEASE, self.workers * 4
-                )
+                now = self.clock()
+                due = await renderings.lease(conn, now, now + LEASE, self.workers * 4)
+                if not due and time.monotonic() - self._issued_at > LEISURE_SECONDS:
+                    due = await renderings.lease(conn, now, now + LEASE, self.workers, leisure=True)
         except UNAVAILABLE as error:
             log.warning("rendering waits for the database: %s", type(error).__name__)
             await asyncio.sleep(1)

@@ -33,7 +33,12 @@ def _fields(row: DeliveryRow | Leased, number: str) -> dict[str, object]:
 async def scheduled(conn: Connection, row: DeliveryRow, number: str, actor: Actor = SYSTEM) -> None:
     """`delivery.scheduled`."""
     event = DeliveryScheduled.model_validate(
-        {**_fields(row, number), "due_at": row.next_attempt_at, "resend_of": row.resend_of}
+        {
+            **_fields(row, number),
+            "due_at": row.next_attempt_at,
+            "resend_of": row.resend_of,
+            "awaits_readable": row.state == "waiting",
+        }
     )
     await outbox.append(
         conn, event, actor=actor, aggregate_version=2 * row.version, cause=row.cause

@@ -55,6 +55,8 @@ class DeliveryScheduled(DeliveryEvent):
 
     due_at: datetime
     resend_of: UUID | None = None
+    awaits_readable: bool = False
+    """It carries the PDF, and waits until there is one (`invoice.rendered`)."""
 
 
 class DeliveryAttempted(DeliveryEvent):

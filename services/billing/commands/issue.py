@@ -7,7 +7,7 @@ document is written, stored and announced; all of it happens or none.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +50,9 @@ from shared.failpoints import failpoint
 from shared.ids import new_id
 from shared.problems import Conflict, NotFound
 from shared.telemetry import current_trace_id, tracer
+
+RENDERED_AT_LATEST = timedelta(minutes=10)
+"""When the PDF is made that no delivery and no reader asked for, however busy the service is."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,9 @@ async def _issue_under_lock(
     failpoint("issue.after_insert")
     await series.advance(conn, chosen.series_id, taken.sequence, taken.issue_date)
     await drafts.issued_as(conn, draft.draft_id, new.face.invoice_id)
-    await renderings.plan(conn, caller.company_id, new.face.invoice_id, clock())
+    await renderings.plan(
+        conn, caller.company_id, new.face.invoice_id, clock() + RENDERED_AT_LATEST
+    )
     await outbox.append(conn, _announcement(new, invoice), actor=caller.actor, aggregate_version=1)
     failpoint("issue.before_commit")
     return new.face

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.billing import views
 from services.billing.commands import drafts as commands
 from services.billing.commands.issue import findings_view, issue_invoice
+from services.billing.commands.readable import readable
 from services.billing.context import Ctx
 from services.billing.domain.drafting import DraftContent
 from services.billing.domain.errors import AlreadyIssued
 from services.billing.domain.numbering import day_at, file_name
-from services.billing.store import invoices, renderings
+from services.billing.store import invoices
 from shared.http import Biller
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound, Problem
@@ -170,12 +171,13 @@ async def get_original(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
 
 @router.get("/invoices/{invoice_id}/readable")
 async def get_readable(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
-    """The Factur-X PDF; 404 with `rendering` while it is still being rendered."""
+    """The Factur-X PDF, made now where there is none yet; 404 with `rendering` when that takes longer
+    than a reader waits."""
     async with ctx.db.transaction(caller.company_id) as conn:
         row = await invoices.get(conn, caller.company_id, invoice_id)
-        pdf = await renderings.pdf(conn, caller.company_id, invoice_id)
     if row is None:
         raise NotFound
+    pdf = await readable(ctx.db, caller.company_id, invoice_id, ctx.needed, ctx.clock)
     if pdf is None:
         raise Problem(
             "The PDF is being rendered; try again in a moment.",

@@ -1,5 +1,6 @@
 """The readable form of an issued invoice: work to do, then the bytes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,19 +19,34 @@ class DueRendering:
     content: dict[str, Any]
 
 
-async def plan(conn: Connection, company_id: UUID, invoice_id: UUID, now: datetime) -> None:
+async def plan(conn: Connection, company_id: UUID, invoice_id: UUID, at: datetime) -> None:
+    """To be rendered by `at`, sooner when there is leisure or somebody needs it (`hasten`)."""
     await conn.execute(
         "INSERT INTO rendering (invoice_id, company_id, next_attempt_at) VALUES ($1, $2, $3)",
         invoice_id,
         company_id,
+        at,
+    )
+
+
+async def hasten(conn: Connection, invoice_ids: Sequence[UUID], now: datetime) -> None:
+    """Somebody needs these now; one that failed before keeps its turn."""
+    await conn.execute(
+        "UPDATE rendering SET next_attempt_at = $2 WHERE invoice_id = ANY($1) AND pdf IS NULL "
+        "AND attempts = 0 AND next_attempt_at > $2",
+        invoice_ids,
         now,
     )
 
 
-async def lease(conn: Connection, now: datetime, until: datetime, limit: int) -> list[DueRendering]:
-    """Take what is due; it comes back at `until` if this process dies."""
+async def lease(
+    conn: Connection, now: datetime, until: datetime, limit: int, *, leisure: bool = False
+) -> list[DueRendering]:
+    """Take what is due, with `leisure` also what nobody needs yet; it comes back at `until` if this
+    process dies."""
     records = await conn.fetch(
-        "WITH due AS (SELECT invoice_id FROM rendering WHERE pdf IS NULL AND next_attempt_at <= $1 "
+        "WITH due AS (SELECT invoice_id FROM rendering WHERE pdf IS NULL "
+        "  AND (next_attempt_at <= $1 OR ($4 AND attempts = 0)) "
         "  ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED), "
         "taken AS (UPDATE rendering r SET next_attempt_at = $2, attempts = attempts + 1 FROM due "
         "  WHERE r.invoice_id = due.invoice_id RETURNING r.invoice_id, r.attempts) "
@@ -39,6 +55,7 @@ async def lease(conn: Connection, now: datetime, until: datetime, limit: int) ->
         now,
         until,
         limit,
+        leisure,
     )
     return [DueRendering(**record) for record in records]
 
