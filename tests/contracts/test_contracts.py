@@ -43,7 +43,8 @@ def test_the_golden_example_is_valid_by_the_published_schema(topic: str) -> None
 def test_the_golden_example_is_read_and_written_again_as_it_was(topic: str) -> None:
     example = golden(topic)
     event = read(topic, example)
-    assert json.loads(event.model_dump_json()) == example["value"]
+    # what was added since has its default: a record of the first day stays readable
+    assert json.loads(event.model_dump_json(exclude_unset=True)) == example["value"]
 
 
 @pytest.mark.parametrize("topic", TOPICS)
