@@ -16,6 +16,7 @@ class Statement:
     where: str
     sql: str
     arguments: int
+    """How many are passed; 0 where that can't be read here."""
     row: str | None
 
 
