@@ -61,8 +61,11 @@ async def lease(
 
 
 async def count_due(conn: Connection) -> int:
-    """What has no readable form yet, also what is tried again later."""
-    found: int = await conn.fetchval("SELECT count(*) FROM rendering WHERE pdf IS NULL")
+    """What somebody waits for, and what is tried again later; not what is made at leisure."""
+    found: int = await conn.fetchval(
+        "SELECT count(*) FROM rendering WHERE pdf IS NULL "
+        "AND (next_attempt_at <= now() OR attempts > 0)"
+    )
     return found
 
 
