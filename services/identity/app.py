@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.identity.commands.keys import signing_key
 from services.identity.commands.mail import Postman
 from services.identity.consumers import consumers
-from services.identity.routes import companies, me, privacy, sessions
+from services.identity.routes import companies, me, privacy, sessions, users
 from services.identity.settings import IdentitySettings
 from shared.clock import system_clock
 from shared.secretbox import load_box
@@ -40,5 +40,6 @@ def create_app(
     app.include_router(sessions.router)
     app.include_router(me.router)
     app.include_router(companies.router)
+    app.include_router(users.router)
     app.include_router(privacy.router)
     return app

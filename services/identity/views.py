@@ -1,5 +1,6 @@
 """What identity shows."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from services.identity.store import companies, factors, passkeys, privacy, profi
 from services.identity.store.api_keys import ApiKeyRow
 from services.identity.store.companies import CompanyRow
 from services.identity.store.privacy import AccessLine
-from services.identity.store.users import MembershipRow, UserRow
+from services.identity.store.users import MemberLine, MembershipRow, UserRow
 from shared.access.guard import Principal
 from shared.clock import Clock
 from shared.database import Connection, Database
@@ -46,6 +47,18 @@ def member_view(row: MembershipRow, user: UserRow) -> dict[str, Any]:
     }
 
 
+def line_view(row: MemberLine, now: datetime) -> dict[str, Any]:
+    """One line of the list of users; `invitation` is `pending` or `expired` until it is accepted."""
+    invitation = None
+    if not row.has_password:
+        invitation = "pending" if row.invited_until and row.invited_until > now else "expired"
+    shown = {**row.__dict__, "invitation": invitation}
+    for name in ("user_id", "membership_id", "profile_id"):
+        shown[name] = str(shown[name]) if shown[name] else None
+    del shown["has_password"], shown["invited_until"]
+    return shown
+
+
 async def companies_of_session(db: Database, secret: str, clock: Clock) -> list[dict[str, Any]]:
     """The companies that the person of this session can work in (D12)."""
     async with db.system_transaction() as conn:
@@ -67,10 +80,13 @@ async def companies_of_session(db: Database, secret: str, clock: Clock) -> list[
     return found
 
 
-async def members_of(db: Database, company_id: UUID) -> list[dict[str, Any]]:
-    """The users of a company."""
+async def members_of(
+    db: Database, company_id: UUID, clock: Clock, *, former: bool = False
+) -> list[dict[str, Any]]:
+    """The users of a company, or those who were."""
     async with db.transaction(company_id) as conn:
-        return [member_view(row, user) for row, user in await users.members(conn, company_id)]
+        rows = await users.lines(conn, company_id, active=not former)
+    return [line_view(row, clock()) for row in rows]
 
 
 async def profiles_of(db: Database, company_id: UUID) -> list[dict[str, Any]]:

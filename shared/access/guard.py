@@ -15,6 +15,12 @@ WAIT_SECONDS = 1.0
 STEP_SECONDS = 0.02
 
 
+class AccessEnded(Unauthenticated):
+    """Your access to this company has ended; choose another one, or sign in again."""
+
+    slug, title = "access-ended", "Access ended"
+
+
 @dataclass(frozen=True)
 class Principal:
     """Who is calling, in which company, and what they may do there."""
@@ -66,8 +72,10 @@ class Guard:
         """The caller; Unauthenticated, Forbidden, or Lagging when this service hasn't heard yet."""
         claims = tokens.verify(token, await self._key(tokens.key_id_of(token)), self.clock())
         found = await self._standing(claims)
-        if found.session_revoked or not found.active:
+        if found.session_revoked:
             raise Unauthenticated("The session has ended; sign in again.")
+        if not found.active:
+            raise AccessEnded
         return Principal(
             user_id=claims.user_id,
             session_id=claims.session_id,

@@ -20,39 +20,48 @@ log = logging.getLogger(__name__)
 WAITS = (10, 60, 300, 900, 3600)
 LEASE = timedelta(seconds=60)
 
-SUBJECTS = {
-    "fr": "{company} vous invite sur Facteur",
-    "nl": "{company} nodigt u uit op Facteur",
-    "en": "{company} invites you to Facteur",
-}
-BODIES = {
-    "fr": "Bonjour {name},\n\n{company} vous a ouvert un accès. Choisissez votre mot de passe ici :\n\n{link}\n\n"
-    "Ce lien sert une seule fois et expire dans {days} jours.\n",
-    "nl": "Dag {name},\n\n{company} heeft u toegang gegeven. Kies hier uw wachtwoord:\n\n{link}\n\n"
-    "Deze link werkt één keer en vervalt over {days} dagen.\n",
-    "en": "Hello {name},\n\n{company} has given you access. Choose your password here:\n\n{link}\n\n"
-    "This link works once and expires in {days} days.\n",
+Letter = dict[str, tuple[str, str]]
+"""Language → subject and text, with {placeholders}."""
+
+INVITATION: Letter = {
+    "fr": (
+        "{company} vous invite sur Facteur",
+        (
+            "Bonjour {name},\n\n{company} vous a ouvert un accès. Choisissez votre mot de passe ici :\n\n"
+            "{link}\n\n"
+            "Ce lien sert une seule fois et expire dans {days} jours.\n"
+        ),
+    ),
+    "nl": (
+        "{company} nodigt u uit op Facteur",
+        (
+            "Dag {name},\n\n{company} heeft u toegang gegeven. Kies hier uw wachtwoord:\n\n{link}\n\n"
+            "Deze link werkt één keer en vervalt over {days} dagen.\n"
+        ),
+    ),
+    "en": (
+        "{company} invites you to Facteur",
+        (
+            "Hello {name},\n\n{company} has given you access. Choose your password here:\n\n{link}\n\n"
+            "This link works once and expires in {days} days.\n"
+        ),
+    ),
 }
 
 
-async def invite(
+async def send(
     conn: Connection,
     box: SecretBox,
+    letter: Letter,
     *,
     recipient: str,
-    name: str,
-    company: str,
-    link: str,
     language: str,
-    days: int,
     clock: Clock,
+    **values: str,
 ) -> None:
-    """Queue an invitation in the transaction that makes it."""
-    one_line = " ".join(company.split())
-    body = BODIES[language].format(
-        name=" ".join(name.split()), company=one_line, link=link, days=days
-    )
-    subject = SUBJECTS[language].format(company=one_line)
+    """Queue a letter in the transaction that has reason for it; values stay on one line each."""
+    lines = {key: " ".join(value.split()) for key, value in values.items()}
+    subject, body = (text.format(**lines) for text in letter[language])
     mail_id = new_id()
     sealed = box.seal(body.encode(), mail_id)
     await mail.add(conn, MailRow(mail_id, recipient, subject, sealed, 0), clock())
@@ -106,7 +115,7 @@ class Postman:
                 timeout=20,
             )
         except (aiosmtplib.SMTPException, OSError) as error:
-            log.warning("an invitation is sent again later: %s", type(error).__name__)
+            log.warning("a letter is sent again later: %s", type(error).__name__)
             return f"{type(error).__name__}: {error}"[:500]
         return None
 

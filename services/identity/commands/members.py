@@ -1,50 +1,34 @@
-"""Users of a company: create, change, remove; profiles."""
+"""Users of a company: create, change, remove; oneself: names, language, password."""
 
-import secrets
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from services.identity import announce
-from services.identity.commands import mail
 from services.identity.commands.attempts import Origin, confirm_password
 from services.identity.commands.companies import may_administer
+from services.identity.commands.invitations import Inviting, invite
 from services.identity.commands.sessions import end_other_sessions
 from services.identity.domain import access
 from services.identity.domain.errors import (
     EmailTaken,
-    InvitationOver,
+    ExternalUser,
     LastOwner,
     NoSeatLeft,
     NotOneself,
     WeakPassword,
 )
-from services.identity.domain.passwords import (
-    hash_password,
-    strength_of,
-    wrong_password,
-)
-from services.identity.domain.secrets import hash_secret
-from services.identity.store import companies, privacy, profiles, sessions, users
+from services.identity.domain.passwords import hash_password, strength_of, wrong_password
+from services.identity.store import api_keys, companies, privacy, profiles, users
+from services.identity.store.companies import CompanyRow
 from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
 from shared.access.rights import USER_MANAGEMENT
 from shared.clock import Clock
-from shared.contracts.identity import Role
+from shared.contracts.identity import CompanyKind, Role
 from shared.database import Connection, Database
 from shared.ids import new_id
-from shared.problems import Forbidden, Invalid, NotFound
-from shared.secretbox import SecretBox
-
-
-@dataclass(frozen=True)
-class Inviting:
-    """How invitations are made."""
-
-    lifetime: timedelta
-    portal_url: str
-    by_mail: bool
-    box: SecretBox
+from shared.problems import Invalid, NotFound
 
 
 async def create_user(
@@ -57,135 +41,123 @@ async def create_user(
     apps: list[str],
     clock: Clock,
     inviting: Inviting,
-) -> tuple[MembershipRow, str | None]:
-    """Create and attach a user (D4); returns the membership and, for a new account, its invitation.
-
-    The invitation is a secret that sets the password, once, until it expires. A person who has an
-    account already is attached with it and keeps the password.
-    """
+) -> tuple[MembershipRow, str | None, bool]:
+    """Create and attach a user (D4): the membership, the invitation's secret unless it goes by mail,
+    and whether there is one at all. A person who has an account already is attached with it."""
     async with db.system_transaction() as conn:
         company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
-        await _check_profile(conn, company_id, profile_id)
+        assert company is not None  # noqa: S101 — may_administer refuses None
+        if role == "owner":
+            access.check_owner_maker(caller.rights, company.kind)
+        await _check_profile(conn, caller, company_id, profile_id)
+        user = await users.by_email(conn, person.email)
+        if user is not None and await _is_active(conn, company_id, user.user_id):
+            raise EmailTaken(errors=[{"field": "email", "message": "is a user already"}])
         if (left := await privacy.seats_left(conn, company_id)) is not None and left <= 0:
             raise NoSeatLeft
-        known = await users.by_email(conn, person.email)
-        user = known or person
-        secret = None
-        if known is None:
+        if user is None:
+            user = person
             await users.add_user(conn, person, clock())
-            secret = secrets.token_urlsafe(32)
-            expires = clock() + inviting.lifetime
-            await sessions.invite(conn, person.user_id, hash_secret(secret), expires)
-            if inviting.by_mail and company is not None:
-                await mail.invite(
-                    conn,
-                    inviting.box,
-                    recipient=person.email,
-                    name=person.first_name,
-                    company=company.legal.name,
-                    link=f"{inviting.portal_url}/invitation/{secret}",
-                    language=person.language,
-                    days=inviting.lifetime.days,
-                    clock=clock,
-                )
-        row = await _attach(conn, company_id, user, role, profile_id, apps)
+        secret = None
+        if invited := user.password_hash is None:
+            secret = await invite(conn, user, company.legal.name, inviting, clock)
+        row = await _attach(conn, company, user, role, profile_id, apps)
         await announce.membership(conn, row, user, caller.actor)
-    return row, secret
+    return row, secret, invited
+
+
+async def _is_active(conn: Connection, company_id: UUID, user_id: UUID) -> bool:
+    row = await users.lock_membership(conn, company_id, user_id)
+    return row is not None and row.active
 
 
 async def _attach(
     conn: Connection,
-    company_id: UUID,
+    company: CompanyRow,
     user: UserRow,
     role: Role,
     profile_id: UUID | None,
     apps: list[str],
 ) -> MembershipRow:
-    existing = await users.lock_membership(conn, company_id, user.user_id)
-    rights = access.founder_rights("company") if role == "owner" else []
-    if existing is None:
-        row = MembershipRow(
-            new_id(),
-            company_id,
-            user.user_id,
-            role,
-            "internal",
-            profile_id,
-            rights,
-            access.apps_of(role, apps),
-            active=True,
-            version=1,
-        )
-        await users.add_membership(conn, row)
-        return row
-    if existing.active:
-        raise EmailTaken
-    row = replace(
-        existing,
-        role=role,
-        profile_id=profile_id,
-        rights=rights,
-        apps=access.apps_of(role, apps),
+    existing = await users.lock_membership(conn, company.company_id, user.user_id)
+    row = MembershipRow(
+        existing.membership_id if existing else new_id(),
+        company.company_id,
+        user.user_id,
+        role,
+        "internal",
+        profile_id,
+        access.founder_rights(company.kind) if role == "owner" else [],
+        access.apps_of(role, apps),
         active=True,
-        version=existing.version + 1,
+        version=existing.version + 1 if existing else 1,
     )
-    await users.save_membership(conn, row)
+    if existing is None:
+        await users.add_membership(conn, row)
+    else:
+        await users.save_membership(conn, row)
     return row
 
 
 async def change_member(
-    db: Database, caller: Principal, company_id: UUID, user_id: UUID, changes: dict[str, object]
+    db: Database, caller: Principal, company_id: UUID, user_id: UUID, changes: dict[str, Any]
 ) -> MembershipRow:
     """Change role, profile, rights or apps of another user; nobody changes himself (D3, D10)."""
     if user_id == caller.user_id:
         raise NotOneself
     async with db.system_transaction() as conn:
-        company = await companies.get(conn, company_id)
+        company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
+        assert company is not None  # noqa: S101 — may_administer refuses None
         row, user = await _locked_member(conn, company_id, user_id)
-        if "rights" in changes and not set(changes["rights"]) <= caller.rights | set(row.rights):  # type: ignore[call-overload]
-            raise Forbidden("You can only grant rights that you hold yourself.")
-        await _check_profile(conn, company_id, changes.get("profile_id"))  # type: ignore[arg-type]
-        changed = replace(row, **changes, version=row.version + 1)  # type: ignore[arg-type]
-        changed = replace(changed, apps=access.apps_of(changed.role, changed.apps))
-        if (
-            row.role == "owner"
-            and changed.role != "owner"
-            and await users.owners(conn, company_id) == 1
-        ):
+        if row.kind != "internal":
+            raise ExternalUser
+        changed = _changed(row, changes, company.kind)
+        if "owner" in (row.role, changed.role) and row != replace(changed, version=row.version):
+            access.check_owner_maker(caller.rights, company.kind)
+        access.check_grant(caller.rights, changed.rights, row.rights)
+        if changed.profile_id != row.profile_id:
+            await _check_profile(conn, caller, company_id, changed.profile_id)
+        last = row.role == "owner" and await users.owners(conn, company_id) == 1
+        if last and changed.role != "owner":
             raise LastOwner
         await users.save_membership(conn, changed)
         await announce.membership(conn, changed, user, caller.actor)
     return changed
 
 
-async def remove_member(db: Database, caller: Principal, company_id: UUID, user_id: UUID) -> None:
-    """Take a user's access away; the last owner stays."""
+def _changed(row: MembershipRow, changes: dict[str, Any], kind: CompanyKind) -> MembershipRow:
+    """What is left out stays; an owner holds all rights and apps, a former one none but those given."""
+    changed = replace(row, **changes, version=row.version + 1)
+    rights = changed.rights
+    if changed.role == "owner":
+        rights = access.founder_rights(kind)
+    elif row.role == "owner":
+        rights = changes.get("rights", [])
+    return replace(changed, rights=rights, apps=access.apps_of(changed.role, changed.apps))
+
+
+async def remove_member(
+    db: Database, caller: Principal, company_id: UUID, user_id: UUID, clock: Clock
+) -> None:
+    """Take a user's access away, and that of the API keys he made; the last owner stays."""
     if user_id == caller.user_id:
         raise NotOneself
     async with db.system_transaction() as conn:
-        await companies.lock(conn, company_id)
-        may_administer(await companies.get(conn, company_id), caller, USER_MANAGEMENT)
+        company = await companies.lock(conn, company_id)
+        may_administer(company, caller, USER_MANAGEMENT)
+        assert company is not None  # noqa: S101 — may_administer refuses None
         row, user = await _locked_member(conn, company_id, user_id)
-        if row.role == "owner" and await users.owners(conn, company_id) == 1:
-            raise LastOwner
+        if row.role == "owner":
+            access.check_owner_maker(caller.rights, company.kind)
+            if await users.owners(conn, company_id) == 1:
+                raise LastOwner
         changed = replace(row, active=False, version=row.version + 1)
         await users.save_membership(conn, changed)
         await announce.membership(conn, changed, user, caller.actor)
-
-
-async def accept_invitation(db: Database, secret: str, password: str, clock: Clock) -> None:
-    """Set the password of an invited user; single use."""
-    if problem := wrong_password(password):
-        raise WeakPassword(errors=[{"field": "password", "message": problem}])
-    password_hash = await hash_password(password)
-    strength = await strength_of(password)
-    async with db.system_transaction() as conn:
-        user_id = await sessions.take_invitation(conn, hash_secret(secret), clock())
-        if user_id is None:
-            raise InvitationOver
-        await users.set_password(conn, user_id, password_hash, strength)
+        for key in await api_keys.revoke_all_of(conn, row.membership_id, clock()):
+            await announce.revoked(conn, key.session_id, key.user_id, clock(), caller.actor)
 
 
 async def change_password(
@@ -225,34 +197,6 @@ async def change_oneself(
                 await announce.membership(conn, changed, user, caller.actor)
 
 
-async def save_profile(
-    db: Database,
-    caller: Principal,
-    company_id: UUID,
-    profile_id: UUID | None,
-    name: str,
-    rights: list[str],
-) -> profiles.ProfileRow:
-    """Create (`profile_id` None) or change a profile (D11)."""
-    async with db.system_transaction() as conn:
-        company = await companies.lock(conn, company_id)
-        may_administer(company, caller, USER_MANAGEMENT)
-        existing = await profiles.lock(conn, company_id, profile_id) if profile_id else None
-        if profile_id and existing is None:
-            raise NotFound
-        held = caller.rights | set(existing.rights if existing else [])
-        if not set(rights) <= held:
-            raise Forbidden("You can only grant rights that you hold yourself.")
-        if existing is None:
-            row = profiles.ProfileRow(new_id(), company_id, name, rights, active=True, version=1)
-            await profiles.add(conn, row)
-        else:
-            row = replace(existing, name=name, rights=rights, version=existing.version + 1)
-            await profiles.save(conn, row)
-        await announce.profile(conn, row, caller.actor)
-    return row
-
-
 async def _locked_member(
     conn: Connection, company_id: UUID, user_id: UUID
 ) -> tuple[MembershipRow, UserRow]:
@@ -263,10 +207,15 @@ async def _locked_member(
     return row, user
 
 
-async def _check_profile(conn: Connection, company_id: UUID, profile_id: UUID | None) -> None:
+async def _check_profile(
+    conn: Connection, caller: Principal, company_id: UUID, profile_id: UUID | None
+) -> None:
+    """A profile of this company, whose rights the caller holds."""
     if profile_id is None:
         return
-    if await profiles.lock(conn, company_id, profile_id) is None:
+    row = await profiles.lock(conn, company_id, profile_id)
+    if row is None or not row.active:
         raise Invalid(
             errors=[{"field": "profile_id", "message": "is not a profile of this company"}]
         )
+    access.check_grant(caller.rights, row.rights)

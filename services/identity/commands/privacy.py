@@ -110,7 +110,16 @@ async def _open(
         )
         await users.add_membership(conn, row)
     else:
-        row = replace(existing, active=True, rights=rights, version=existing.version + 1)
+        row = replace(
+            existing,
+            role="employee",
+            kind=kind,
+            profile_id=None,
+            active=True,
+            rights=rights,
+            apps=list(access.APPS),
+            version=existing.version + 1,
+        )
         await users.save_membership(conn, row)
     await announce.membership(conn, row, user, actor)
     return row

@@ -1,5 +1,8 @@
 """Who holds which rights by default, and who may manage whom."""
 
+from collections.abc import Collection
+
+from services.identity.domain.errors import NotYoursToGive, OwnersByOwners
 from shared.access.rights import (
     ALL_RIGHTS,
     AUDIT,
@@ -37,3 +40,16 @@ def apps_of(role: str, wanted: list[str]) -> list[str]:
     if role == "owner":
         return list(APPS)
     return [app for app in APPS if app in wanted or app in ALWAYS_ON]
+
+
+def check_grant(held: Collection[str], wanted: Collection[str], had: Collection[str] = ()) -> None:
+    """NotYoursToGive unless whoever grants holds all that is added (D10)."""
+    missing = set(wanted) - set(had) - set(held)
+    if missing:
+        raise NotYoursToGive(missing=sorted(missing))
+
+
+def check_owner_maker(held: Collection[str], kind: CompanyKind) -> None:
+    """OwnersByOwners for whoever holds less than an owner does."""
+    if not set(founder_rights(kind)) <= set(held):
+        raise OwnersByOwners

@@ -103,3 +103,39 @@ class PeopleOnly(Problem):
     """This is for persons who have signed in, not for API keys."""
 
     status, slug, title = 403, "people-only", "People only"
+
+
+class AlreadyAccepted(Conflict):
+    """This person has accepted the invitation already."""
+
+    slug, title = "already-accepted", "Already accepted"
+
+
+class ProfileNameTaken(Conflict):
+    """Another profile of the company has this name."""
+
+    slug, title = "profile-name-taken", "Name taken"
+
+
+class ProfileInUse(Conflict):
+    """Somebody has this profile; give those users another one first."""
+
+    slug, title = "profile-in-use", "Profile in use"
+
+
+class NotYoursToGive(Problem):
+    """You can only grant rights that you hold yourself."""
+
+    status, slug, title = 403, "not-yours-to-give", "Not yours to give"
+
+
+class OwnersByOwners(Problem):
+    """Only an owner makes, changes or removes an owner."""
+
+    status, slug, title = 403, "owners-by-owners", "Owners only"
+
+
+class ExternalUser(Conflict):
+    """An accountant has full access to the file; that can be taken away, not changed."""
+
+    slug, title = "external-user", "External user"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
 from services.identity import views
 from services.identity.commands import companies as company_commands
-from services.identity.commands import factors, members, passkeys, sessions
+from services.identity.commands import factors, invitations, passkeys, sessions
 from services.identity.domain.passkeys import site_of
 from services.identity.routes.person import Ctx, From
 from shared.contracts.identity import Company
@@ -152,4 +152,4 @@ async def sign_out(secret: Secret, ctx: Ctx) -> None:
 @router.post("/invitations/accept", status_code=204)
 async def accept(body: Acceptance, ctx: Ctx) -> None:
     """Set the password of an invited account."""
-    await members.accept_invitation(ctx.db, body.secret, body.password, ctx.clock)
+    await invitations.accept_invitation(ctx.db, body.secret, body.password, ctx.clock)

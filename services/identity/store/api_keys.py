@@ -70,3 +70,15 @@ async def revoke(
         now,
     )
     return ApiKeyRow(**record) if record else None
+
+
+async def revoke_all_of(conn: Connection, membership_id: UUID, now: datetime) -> list[ApiKeyRow]:
+    """Every key that one member made."""
+    records = await conn.fetch(
+        "UPDATE api_key SET revoked_at = $2 WHERE membership_id = $1 AND revoked_at IS NULL "
+        "RETURNING key_id, company_id, membership_id, user_id, session_id, name, scopes, created_at, "
+        "expires_at, revoked_at",
+        membership_id,
+        now,
+    )
+    return [ApiKeyRow(**record) for record in records]

@@ -82,14 +82,28 @@ async def make_support(conn: Connection, email: str) -> bool:
     return done == "UPDATE 1"
 
 
-async def seats_left(conn: Connection, company_id: UUID) -> int | None:
-    """How many internal users may still be added; None: no limit known."""
+@dataclass(frozen=True)
+class Seats:
+    """How many internal users there are, and how many there may be (None: no limit known)."""
+
+    used: int
+    allowed: int | None
+
+
+async def seats(conn: Connection, company_id: UUID) -> Seats:
     record = await conn.fetchrow(
-        "SELECT s.seats - (SELECT count(*) FROM membership m WHERE m.company_id = $1 AND m.active "
-        "AND m.kind = 'internal') AS rest FROM seats s WHERE s.company_id = $1",
+        "SELECT (SELECT count(*) FROM membership m WHERE m.company_id = $1 AND m.active "
+        "AND m.kind = 'internal') AS used, (SELECT s.seats FROM seats s WHERE s.company_id = $1) AS allowed",
         company_id,
     )
-    return record["rest"] if record else None
+    assert record is not None  # noqa: S101 — a SELECT without FROM gives one row
+    return Seats(**record)
+
+
+async def seats_left(conn: Connection, company_id: UUID) -> int | None:
+    """How many internal users may still be added; None: no limit known."""
+    now = await seats(conn, company_id)
+    return None if now.allowed is None else now.allowed - now.used
 
 
 async def set_seats(conn: Connection, company_id: UUID, seats: int, version: int) -> None:

@@ -57,3 +57,23 @@ async def of_company(conn: Connection, company_id: UUID) -> list[ProfileRow]:
         company_id,
     )
     return [ProfileRow(**record) for record in records]
+
+
+async def named(conn: Connection, company_id: UUID, name: str) -> UUID | None:
+    """The active profile of that name."""
+    found: UUID | None = await conn.fetchval(
+        "SELECT profile_id FROM profile WHERE company_id = $1 AND lower(name) = lower($2) AND active",
+        company_id,
+        name,
+    )
+    return found
+
+
+async def holders(conn: Connection, company_id: UUID, profile_id: UUID) -> int:
+    """How many users have it."""
+    count: int = await conn.fetchval(
+        "SELECT count(*) FROM membership WHERE company_id = $1 AND profile_id = $2 AND active",
+        company_id,
+        profile_id,
+    )
+    return count

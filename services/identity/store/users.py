@@ -108,8 +108,8 @@ async def add_membership(conn: Connection, row: MembershipRow) -> None:
 
 async def save_membership(conn: Connection, row: MembershipRow) -> None:
     await conn.execute(
-        "UPDATE membership SET role = $2, profile_id = $3, rights = $4, apps = $5, active = $6, version = $7 "
-        "WHERE membership_id = $1",
+        "UPDATE membership SET role = $2, profile_id = $3, rights = $4, apps = $5, active = $6, version = $7, "
+        "kind = $8 WHERE membership_id = $1",
         row.membership_id,
         row.role,
         row.profile_id,
@@ -117,6 +117,7 @@ async def save_membership(conn: Connection, row: MembershipRow) -> None:
         row.apps,
         row.active,
         row.version,
+        row.kind,
     )
 
 
@@ -165,6 +166,41 @@ def _with_user(record: Record) -> tuple[MembershipRow, UserRow]:
         k: v for k, v in record.items() if k not in ("email", "first_name", "last_name", "language")
     }
     return MembershipRow(**row), user
+
+
+@dataclass(frozen=True)
+class MemberLine:
+    """A user of a company as the list shows him."""
+
+    user_id: UUID
+    membership_id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    language: str
+    role: Role
+    kind: MembershipKind
+    profile_id: UUID | None
+    rights: list[str]
+    apps: list[str]
+    version: int
+    has_password: bool
+    invited_until: datetime | None
+
+
+async def lines(conn: Connection, company_id: UUID, *, active: bool) -> list[MemberLine]:
+    """Those who have access, or those who had it and aren't erased; internal ones first."""
+    records = await conn.fetch(
+        "SELECT u.user_id, m.membership_id, u.email, u.first_name, u.last_name, u.language, m.role, m.kind, "
+        "m.profile_id, m.rights, m.apps, m.version, u.password_hash IS NOT NULL AS has_password, "
+        "i.expires_at AS invited_until "
+        "FROM membership m JOIN app_user u USING (user_id) LEFT JOIN invitation i USING (user_id) "
+        "WHERE m.company_id = $1 AND m.active = $2 AND (m.active OR u.email NOT LIKE 'erased-%@invalid') "
+        "ORDER BY m.kind = 'internal' DESC, lower(u.last_name), lower(u.first_name), u.user_id",
+        company_id,
+        active,
+    )
+    return [MemberLine(**record) for record in records]
 
 
 async def owners(conn: Connection, company_id: UUID) -> int:

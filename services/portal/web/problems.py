@@ -26,6 +26,9 @@ _FIELD_MESSAGES: tuple[tuple[str, str], ...] = (
     (r"port|less than or equal|greater than", "field.range"),
     (r"public key|host key|OpenSSH", "field.host_key"),
     (r"certificate|PEM", "field.certificate"),
+    (r"is a user already", "field.known_user"),
+    (r"accountant account", "field.accountant"),
+    (r"name of another", "field.name_taken"),
     (r"pattern", "field.pattern"),
 )
 

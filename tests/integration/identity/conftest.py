@@ -1,7 +1,10 @@
 """Identity alone, on a real database and broker, and the people who use it."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -17,7 +20,7 @@ from deploy.local.postgres import ServiceDatabase
 from services.identity.app import create_app
 from services.identity.settings import IdentitySettings
 from tests.conftest import DatabaseFactory
-from tests.services import kafka_settings, master_key, served
+from tests.services import eventually, kafka_settings, master_key, served
 
 PASSWORD = "une longue phrase de passe"
 LEGAL = {
@@ -100,10 +103,33 @@ class Identity:
         }  # fmt: skip
         return await owner.call("POST", f"/v1/companies/{owner.company_id}/users", json=body)
 
+    async def letter(self, recipient: str, subject: str = "") -> EmailMessage:
+        """The newest letter to somebody, once it has arrived."""
+
+        async def arrived() -> EmailMessage | None:
+            for received in reversed(self.mail.store.all()):
+                content = self.mail.store.content(received.id)
+                found = message_from_bytes(content, policy=policy.default)
+                if isinstance(found, EmailMessage) and found["To"] == recipient:
+                    return found if subject in found["Subject"] else None
+            return None
+
+        found: EmailMessage = await eventually(arrived)
+        return found
+
+    async def link(self, recipient: str, kind: str = "invitation") -> str:
+        """The secret of the link in the newest letter to somebody."""
+        text = (await self.letter(recipient)).get_content()
+        found = re.search(rf"https?://\S+/{kind}/(\S+)", text)
+        assert found, text
+        return found.group(1)
+
     async def employee(self, owner: Member, role: str = "employee") -> Member:
         invited = (await self.invite(owner, role=role)).json()
+        assert (invited["invited"], invited["invitation"]) == (True, None)
+        secret = await self.link(invited["email"])
         accepted = await self.client.post(
-            "/v1/invitations/accept", json={"secret": invited["invitation"], "password": PASSWORD}
+            "/v1/invitations/accept", json={"secret": secret, "password": PASSWORD}
         )
         assert accepted.status_code == 204, accepted.text
         member = await self.sign_in(invited["email"])

@@ -1,9 +1,6 @@
 """Users of a company: invitations by mail, seats, rights, what nobody may do to himself."""
 
-import email
-import email.policy
-import re
-from email.message import EmailMessage
+import asyncio
 
 from services.identity.store import privacy
 from shared.database import connect
@@ -12,25 +9,58 @@ from tests.services import eventually
 
 
 async def test_an_invitation_comes_by_mail_and_works_once(identity: Identity) -> None:
+    """Nobody but the invited sees the link: whoever invites could take the account over with it."""
     owner = await identity.register()
     invited = (await identity.invite(owner)).json()
-
-    async def arrived() -> EmailMessage | None:
-        for received in identity.mail.store.all():
-            content = identity.mail.store.content(received.id)
-            found = email.message_from_bytes(content, policy=email.policy.default)
-            if isinstance(found, EmailMessage) and found["To"] == invited["email"]:
-                return found
-        return None
-
-    message = await eventually(arrived)
-    assert message["To"] == invited["email"]
-    link = re.search(r"https?://\S+/invitation/(\S+)", message.get_content())
-    assert link is not None
-    body = {"secret": link.group(1), "password": PASSWORD}
+    assert invited["invitation"] is None
+    body = {"secret": await identity.link(invited["email"]), "password": PASSWORD}
     accept = [await identity.client.post("/v1/invitations/accept", json=body) for _ in range(2)]
     assert [a.status_code for a in accept] == [204, 410]
     assert (await identity.session(invited["email"])).status_code == 201
+
+
+async def test_a_second_invitation_voids_the_first(identity: Identity) -> None:
+    owner = await identity.register()
+    invited = (await identity.invite(owner)).json()
+    first = await identity.link(invited["email"])
+    again = f"/v1/companies/{owner.company_id}/users/{invited['user_id']}/invitation"
+    assert (await owner.call("POST", again)).json() == {"invitation": None}
+
+    async def another() -> str | None:
+        found = await identity.link(invited["email"])
+        return found if found != first else None
+
+    second = await eventually(another)
+    answers = [
+        (await identity.client.post(
+            "/v1/invitations/accept", json={"secret": secret, "password": PASSWORD}
+        )).status_code for secret in (first, second)
+    ]  # fmt: skip
+    assert answers == [410, 204]
+    refused = await owner.call("POST", again)
+    assert refused.json()["type"] == "urn:facteur:problem:already-accepted"
+
+
+async def test_an_expired_invitation_is_over_and_says_so(identity: Identity) -> None:
+    owner = await identity.register()
+    invited = (await identity.invite(owner)).json()
+    users = f"/v1/companies/{owner.company_id}/users"
+
+    async def invitation() -> str | None:
+        lines = (await owner.call("GET", users)).json()
+        return {u["user_id"]: str(u["invitation"]) for u in lines}.get(invited["user_id"])
+
+    assert await invitation() == "pending"
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        await conn.execute(
+            "UPDATE invitation SET expires_at = now() - interval '1 minute' WHERE user_id = $1",
+            invited["user_id"],
+        )
+    await db.close()
+    assert await invitation() == "expired"
+    body = {"secret": await identity.link(invited["email"]), "password": PASSWORD}
+    assert (await identity.client.post("/v1/invitations/accept", json=body)).status_code == 410
 
 
 async def test_the_user_over_the_limit_is_refused_and_the_others_are_unharmed(
@@ -102,3 +132,113 @@ async def test_unknown_fields_are_refused_by_name(identity: Identity) -> None:
     refused = await owner.call("PATCH", path, json={"is_support": True})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "is_support"
+
+
+async def test_a_user_manager_makes_no_owner_and_touches_none(identity: Identity) -> None:
+    """User management alone is no way to more: not by an owner of one's own making, nor by a profile."""
+    owner = await identity.register()
+    manager, other = await identity.employee(owner), await identity.employee(owner)
+    second = await identity.employee(owner, "owner")
+    users = f"/v1/companies/{owner.company_id}/users"
+    grant = {"rights": ["user_management"]}
+    assert (await owner.call("PATCH", f"{users}/{manager.user_id}", json=grant)).status_code == 200
+    profiles = (await owner.call("GET", f"/v1/companies/{owner.company_id}/profiles")).json()
+    powerful = next(p["profile_id"] for p in profiles if p["name"] == "Gérant")
+    refused = [
+        await identity.invite(manager, role="owner"),
+        await manager.call("PATCH", f"{users}/{other.user_id}", json={"role": "owner"}),
+        await manager.call("PATCH", f"{users}/{second.user_id}", json={"role": "employee"}),
+        await manager.call("DELETE", f"{users}/{second.user_id}"),
+        await manager.call("PATCH", f"{users}/{other.user_id}", json={"profile_id": powerful}),
+        await manager.call("PATCH", f"{users}/{other.user_id}", json={"rights": ["audit"]}),
+        await manager.call("PATCH", f"{users}/{manager.user_id}", json={"rights": ["audit"]}),
+    ]
+    assert [r.json()["type"].rpartition(":")[2] for r in refused] == [
+        "owners-by-owners", "owners-by-owners", "owners-by-owners", "owners-by-owners",
+        "not-yours-to-give", "not-yours-to-give", "not-oneself",
+    ]  # fmt: skip
+    assert {r.status_code for r in refused} == {403}
+    assert (await identity.invite(manager)).status_code == 201
+
+
+async def test_an_owner_made_an_employee_keeps_no_right(identity: Identity) -> None:
+    owner = await identity.register()
+    second = await identity.employee(owner, "owner")
+    path = f"/v1/companies/{owner.company_id}/users/{second.user_id}"
+    changed = (await owner.call("PATCH", path, json={"role": "employee"})).json()
+    assert changed["rights"] == []
+    made = (await owner.call("PATCH", path, json={"role": "owner"})).json()
+    assert "user_management" in made["rights"]
+    assert "mass_deployment" not in made["rights"]
+    assert len(made["apps"]) == 6
+
+
+async def test_of_two_last_owners_one_stays(identity: Identity) -> None:
+    """At the same moment, each removes the other."""
+    owner = await identity.register()
+    second = await identity.employee(owner, "owner")
+    users = f"/v1/companies/{owner.company_id}/users"
+    answers = await asyncio.gather(
+        owner.call("DELETE", f"{users}/{second.user_id}"),
+        second.call("DELETE", f"{users}/{owner.user_id}"),
+    )
+    assert sorted(a.status_code for a in answers) in ([204, 401], [204, 409])
+
+
+async def test_a_key_ends_with_the_access_of_its_maker(identity: Identity) -> None:
+    owner = await identity.register()
+    second = await identity.employee(owner, "owner")
+    made = await second.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"]})
+    secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
+    assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 200
+    users = f"/v1/companies/{owner.company_id}/users"
+    assert (await owner.call("DELETE", f"{users}/{second.user_id}")).status_code == 204
+    assert (await identity.invite(owner, second.email, "owner")).json()["invited"] is False
+    assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 401
+
+
+async def test_profiles_are_the_company_s_own(identity: Identity) -> None:
+    """D11: created, changed, applied, taken away when nobody has them; each change is announced."""
+    owner = await identity.register()
+    employee = await identity.employee(owner)
+    profiles = f"/v1/companies/{owner.company_id}/profiles"
+    body = {"name": "Magasinier", "rights": ["document_management"]}
+    made = (await owner.call("POST", profiles, json=body)).json()
+    own = f"{profiles}/{made['profile_id']}"
+    same = await owner.call("POST", profiles, json={**body, "name": "magasinier"})
+    assert same.json()["type"] == "urn:facteur:problem:profile-name-taken"
+    changed = {"name": "Dépôt", "rights": ["document_management", "audit"]}
+    assert (await owner.call("PUT", own, json=changed)).status_code == 200
+    user = f"/v1/companies/{owner.company_id}/users/{employee.user_id}"
+    applied = await owner.call("PATCH", user, json={"profile_id": made["profile_id"]})
+    assert applied.status_code == 200
+    assert (await owner.call("DELETE", own)).status_code == 409
+    assert (await owner.call("PATCH", user, json={"profile_id": None})).status_code == 200
+    assert (await owner.call("DELETE", own)).status_code == 204
+    assert (await owner.call("PUT", own, json=changed)).status_code == 404
+    assert (await employee.call("POST", profiles, json=body)).status_code == 403
+    too_much = await owner.call("POST", profiles, json={"name": "X", "rights": ["mass_deployment"]})
+    assert too_much.status_code == 403
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    told = await db.pool.fetchval(
+        "SELECT count(*) FROM outbox WHERE topic = 'profile.changed' AND key = $1",
+        made["profile_id"],
+    )
+    await db.close()
+    assert told == 3
+
+
+async def test_seats_are_counted(identity: Identity) -> None:
+    owner = await identity.register()
+    path = f"/v1/companies/{owner.company_id}/seats"
+    assert (await owner.call("GET", path)).json() == {"used": 1, "allowed": None}
+
+
+async def test_an_external_user_can_only_be_taken_away(identity: Identity) -> None:
+    owner, firm = await identity.register(), await identity.register("firm")
+    accountants = f"/v1/companies/{owner.company_id}/accountants"
+    assert (await owner.call("POST", accountants, json={"email": firm.email})).status_code == 201
+    user = f"/v1/companies/{owner.company_id}/users/{firm.user_id}"
+    refused = await owner.call("PATCH", user, json={"role": "owner"})
+    assert refused.json()["type"] == "urn:facteur:problem:external-user"
+    assert (await owner.call("DELETE", user)).status_code == 204

@@ -21,8 +21,9 @@ ENDED = ("unauthenticated",)
 UNFINISHED = {
     "second-factor-needed": "/sign-in/second-step",
     "second-factor-enrolment": "/me/security",
+    "access-ended": "/working-company",
 }
-"""Refusals that lead on to the step of signing in that is still to be done."""
+"""Refusals that lead on to the step of signing in that is still to be done, or to be done again."""
 
 
 def install(app: FastAPI) -> None:
@@ -67,6 +68,8 @@ def answered(request: Request, problem: Problem) -> Response:
     if problem.status == 401 and problem.slug in ENDED:
         return _sign_in(request)
     if problem.slug in UNFINISHED:
+        if problem.status == 401:
+            session.set_cookie(request, "token", "")
         return _elsewhere(request, UNFINISHED[problem.slug])
     visitor = getattr(request.state, "visitor", None) or Visitor(request, language_of(request))
     answer: Response = visitor.page(

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from services.portal.web.settings_of import company_of
 from services.portal.web.visitor import OfAFirm, SignedIn, Visitor
 from shared.problems import Problem
 
@@ -49,8 +50,8 @@ async def legal_information(company_id: UUID, visitor: SignedIn, next: str = "")
     found = await visitor.get("identity", f"/v1/companies/{company_id}")
     return visitor.page(
         TEMPLATE,
+        **await company_of(visitor, company_id),
         company=found["company"],
-        company_id=company_id,
         missing=found["missing_legal_fields"],
         next=next,
     )
@@ -67,7 +68,12 @@ async def change_legal_information(company_id: UUID, visitor: SignedIn) -> Respo
         saved = (await visitor.ask("identity", "PUT", path, json=legal)).json()
     except Problem as problem:
         return visitor.refused(
-            TEMPLATE, problem, company=legal, company_id=company_id, missing=[], next=back
+            TEMPLATE,
+            problem,
+            **await company_of(visitor, company_id),
+            company=legal,
+            missing=[],
+            next=back,
         )
     if back and not saved["missing_legal_fields"]:
         return visitor.go(safe_path(back), "saved")
