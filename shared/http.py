@@ -31,6 +31,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+ANSWER_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""What an API's answer carries; a page says more itself."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -147,11 +154,12 @@ class Exchange:
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                message["headers"] = [
+                headers = [
                     *message.get("headers", []),
                     (b"x-trace-id", current_trace_id().encode()),
-                    (b"x-content-type-options", b"nosniff"),
                 ]
+                told = {name.lower() for name, _ in headers}
+                message["headers"] = headers + [h for h in ANSWER_HEADERS if h[0] not in told]
                 # a stream stays open for as long as somebody looks: its answer is its head
                 if any(v.startswith(b"text/event-stream") for _, v in message["headers"]):
                     self.end()

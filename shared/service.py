@@ -228,7 +228,9 @@ def make_app(service: Service, **options: Any) -> FastAPI:
             await service.stop()
 
     title = f"Facteur {service.name}"
-    app = FastAPI(title=title, lifespan=lifespan, telemetry=OWN_TELEMETRY, **options)
+    # FastAPI's own pages for the API run scripts from elsewhere; the contract is /openapi.json
+    no_pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}
+    app = FastAPI(title=title, lifespan=lifespan, telemetry=OWN_TELEMETRY, **no_pages | options)
     app.state.service = service
     http.install(app)
     app.add_middleware(http.Edge, max_body=service.settings.max_body_bytes)

@@ -58,7 +58,7 @@ def create_app(
     """The service as an ASGI application; settings come from the environment unless given."""
     settings = settings or PortalSettings()
     service = Service("portal", settings, kafka or KafkaSettings(), consumers)
-    app = make_app(service, version="1.0.0", docs_url=None, redoc_url=None)
+    app = make_app(service, version="1.0.0")
     app.state.settings, app.state.clock = settings, system_clock
     urls = {
         "identity": settings.identity_url,

@@ -11,7 +11,7 @@ from services.identity.domain.passwords import hash_password, strength_of, wrong
 from services.identity.store import companies, profiles, users
 from services.identity.store.companies import CompanyRow
 from shared.access.guard import Principal
-from shared.access.rights import COMPANY_SETTINGS
+from shared.access.rights import COMPANY_SETTINGS, USER_MANAGEMENT
 from shared.clock import Clock
 from shared.contracts.identity import Company, CompanyKind
 from shared.database import Connection, Database
@@ -125,6 +125,8 @@ def may_administer(row: CompanyRow | None, caller: Principal, right: str) -> Non
     """The company's own people, or its firm's, holding `right`; NotFound for everybody else."""
     if row is None or caller.company_id not in (row.company_id, row.firm_id):
         raise NotFound
+    if right == USER_MANAGEMENT and caller.scopes is not None:
+        raise Forbidden("Users are managed by persons, not by API keys.", slug="persons-only")
     caller.require(right)
 
 

@@ -21,6 +21,8 @@ def require_owner(caller: Principal, company_id: UUID) -> None:
     """Only an owner of that very company; NotFound for others' companies."""
     if caller.company_id != company_id:
         raise NotFound
+    if caller.scopes is not None:
+        raise Forbidden("This is for owners in person, not for API keys.", slug="persons-only")
     if caller.role != "owner" or caller.kind != "internal":
         raise OwnersOnly
 

@@ -157,6 +157,8 @@ async def enrolling(request: Request) -> Visitor:
     visitor.token = await session.access_token(request)
     service = request.app.state.service
     visitor.principal = principal = await service.guard.principal(visitor.token)
+    if principal.scopes is not None:
+        raise Unauthenticated("Pages are for persons, not for API keys.")
     visitor.language = language_of(request, principal.language)
     async with service.database.system_transaction() as conn:
         visitor.name = await people.name_of(conn, principal.membership_id)

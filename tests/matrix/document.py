@@ -1,0 +1,34 @@
+"""docs/access-matrix.md from docs/access-matrix.toml."""
+
+from tests.matrix.source import ALLOWED, SERVICES, Source
+
+INTRODUCTION = """# Who may do what
+
+Every route of the four services, for every kind of person, as `tests/matrix` sees the services answer.
+Written by `.venv/bin/python -m tests.matrix` from [access-matrix.toml](access-matrix.toml): change that,
+not this. A route that isn't in it fails the build, and so does one that answers otherwise.
+
+✓ gets through · a number is the HTTP status of the refusal · *in* is sent to the sign-in page ·
+*2nd* is led to enrolling a second factor. Other companies' things are asked for by their real ids.
+"""
+
+SHOWN = {ALLOWED: "✓", "sign-in": "*in*", "enrol": "*2nd*"}
+
+
+def written(source: Source) -> str:
+    """The whole document."""
+    lines = [INTRODUCTION, "## The people"]
+    for number, (name, says) in enumerate(source.people.items(), 1):
+        lines.append(f"{number}. **{name}**: {says}")
+    for service in SERVICES:
+        lines += ["", f"## {service.capitalize()}", ""]
+        heads = [str(n) for n in range(1, len(source.people) + 1)]
+        lines.append(f"| route | policy | {' | '.join(heads)} |")
+        lines.append("|---|---|" + "---|" * len(heads))
+        for route in source.routes:
+            if route.service == service:
+                cells = [SHOWN.get(a, a) for a in route.policy.answers.values()]
+                lines.append(f"| `{route.name}` | {route.policy.name} | {' | '.join(cells)} |")
+    lines += ["", "## The policies", ""]
+    lines += [f"- **{p.name}**: {p.says}" for p in source.policies.values()]
+    return "\n".join(lines) + "\n"

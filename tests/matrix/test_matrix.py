@@ -1,0 +1,95 @@
+"""Every route × every kind of person answers as docs/access-matrix.toml says, and tells nothing else."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from deploy.local import postgres
+from tests.conftest import DatabaseFactory
+from tests.matrix.document import written
+from tests.matrix.people import HIDDEN, Cast, cast
+from tests.matrix.platform import in_process
+from tests.matrix.source import ALLOWED, DOCUMENT, SERVICES, source
+from tests.matrix.trying import REFUSALS, Cell, tried
+
+OUTSIDE = ("nobody", "signed out", "not enrolled", "outsider", "other firm", "firm's employee")
+"""Whatever they are answered, the company's customer isn't in it."""
+
+
+@pytest.fixture(scope="module")
+async def everybody(
+    postgres_server: postgres.PostgresServer,
+    migrated_template: DatabaseFactory,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Cast]:
+    made: dict[str, Any] = {}
+    for name in SERVICES:
+        template = await migrated_template(name)
+        made[name] = await postgres.clone(postgres_server.cluster, template, f"{name}_matrix")
+    folder: Path = tmp_path_factory.mktemp("matrix")
+    app = await in_process(lambda name: str(made[name].runtime_dsn), folder)
+    yield await cast(app)
+    await app.close()
+    for name in SERVICES:
+        await postgres.drop(postgres_server.cluster, f"{name}_matrix")
+
+
+def routes_of(app: FastAPI) -> set[str]:
+    """Every route that the application has, by method."""
+    found: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path and not route.path.startswith("/static/"):
+            found |= {f"{m} {route.path}" for m in route.methods or () if m != "HEAD"}
+    return found
+
+
+def test_the_table_names_every_route_and_no_other(everybody: Cast) -> None:
+    for service in SERVICES:
+        there = routes_of(everybody.app.apps[service])
+        named = {route.name for route in source().routes if route.service == service}
+        missing = "\n".join(f'"{name}" = "…"' for name in sorted(there - named))
+        assert there <= named, f"docs/access-matrix.toml, [{service}] lacks:\n{missing}"
+        assert named <= there, f"[{service}] names what there isn't: {sorted(named - there)}"
+
+
+def test_the_people_are_those_of_the_table(everybody: Cast) -> None:
+    assert set(everybody.people) == set(source().people)
+
+
+def test_the_document_is_what_the_source_says() -> None:
+    assert DOCUMENT.read_text("utf-8") == written(source()), "run: .venv/bin/python -m tests.matrix"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_services_answer_as_the_table_says(everybody: Cast, service: str) -> None:
+    cells = [
+        await tried(everybody, route, person)
+        for route in source().routes
+        if route.service == service
+        for person in source().people
+    ]
+    wrong = [cell for cell in cells if not cell.right]
+    assert wrong == [], told(wrong)
+    for cell in cells:
+        if cell.expected != ALLOWED:
+            assert cell.published == 0, f"a refusal published something: {told([cell])}"
+        if cell.person in OUTSIDE or cell.found in REFUSALS:
+            assert HIDDEN.encode() not in cell.answer.body, f"told an outsider: {told([cell])}"
+
+
+def told(wrong: list[Cell]) -> str:
+    """The cells that are wrong, by route, with what the service said to the first of them."""
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in wrong:
+        expected = cell.expected if cell.expected != "yes" else f"yes ({cell.route.answer})"
+        groups.setdefault((cell.route.name, cell.found, expected), []).append(cell)
+    lines = []
+    for (name, found, expected), cells in groups.items():
+        body = cells[0].answer.body[:300].decode(errors="replace").replace("\n", " ")
+        who = ", ".join(cell.person for cell in cells)
+        lines.append(f"{name}: {found}, not {expected}, for {who}\n      {body}")
+    return f"{len(wrong)} cells are wrong\n" + "\n".join(lines)

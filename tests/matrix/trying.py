@@ -1,0 +1,96 @@
+"""One cell of the matrix: the request a person would send, and what came of it."""
+
+from dataclasses import dataclass
+from string import Template
+
+from tests.matrix.asgi import Answer, request
+from tests.matrix.people import Cast, Person
+from tests.matrix.platform import PAGES
+from tests.matrix.source import ALLOWED, Route
+
+REFUSALS = ("401", "403", "404", "sign-in", "enrol")
+
+
+@dataclass(frozen=True)
+class Cell:
+    route: Route
+    person: str
+    found: str
+    answer: Answer
+    published: int
+
+    @property
+    def expected(self) -> str:
+        return self.route.policy.answers[self.person]
+
+    @property
+    def right(self) -> bool:
+        if self.expected == ALLOWED:
+            return self.found == str(self.route.answer)
+        return self.found == self.expected
+
+
+async def tried(cast: Cast, route: Route, name: str) -> Cell:
+    """Send it; whatever it changed is undone."""
+    person, things = cast.people[name], cast.things[name]
+    headers, body = _presented(route, person), Template(route.body).substitute(things)
+    if route.body:
+        headers["content-type"] = route.content_type or (
+            "application/x-www-form-urlencoded" if _is_page(route) else "application/json"
+        )
+    if _is_page(route) and route.method == "POST":
+        headers["origin"] = PAGES
+        body = f"{person.form}&{body}"
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    address = route.path.replace("{", "${") + route.query
+    given = {name: things[thing] for name, thing in route.given.items()}
+    target = Template(address).substitute(things, **given)
+    databases = cast.app.databases.values()
+    for database in databases:
+        await database.begin()
+    try:
+        before = await _written(cast)
+        answer = await request(
+            cast.app.apps[route.service], route.method, target, headers, body.encode()
+        )
+        published = await _written(cast) - before
+    finally:
+        for database in databases:
+            await database.undo()
+    return Cell(route, name, _found(answer), answer, published)
+
+
+def _is_page(route: Route) -> bool:
+    return route.service == "portal" and not route.path.startswith(("/api/", "/health", "/openapi"))
+
+
+def _presented(route: Route, person: Person) -> dict[str, str]:
+    if _is_page(route):
+        pairs = {"facteur_session": person.session, "facteur_token": person.token}
+        cookies = "; ".join(f"{name}={value}" for name, value in pairs.items() if value)
+        return {"cookie": cookies} if cookies else {}
+    presented = {
+        "token": person.token and f"Bearer {person.token}",
+        "session": person.session and f"Session {person.session}",
+        "key": person.key and f"ApiKey {person.key}",
+    }[route.by]
+    return {"authorization": presented} if presented else {}
+
+
+def _found(answer: Answer) -> str:
+    location = answer.header("location")
+    if answer.status in (302, 303, 307):
+        if location.startswith("/sign-in") and "done=" not in location:
+            return "sign-in"
+        if location.startswith("/me/security") and "done=" not in location:
+            return "enrol"
+    return str(answer.status)
+
+
+async def _written(cast: Cast) -> int:
+    """Events in all outboxes."""
+    total = 0
+    for database in cast.app.databases.values():
+        async with database.system_transaction() as conn:
+            total += await conn.fetchval("SELECT count(*) FROM outbox")
+    return total
