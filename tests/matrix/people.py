@@ -146,8 +146,8 @@ async def cast(app: InProcess) -> Cast:
     people["not enrolled"] = await _not_enrolled(found)
     people["signed out"] = await _signed_out(found, firm, company, chosen)
     people["nobody"] = Person()
-    things = await _things(found, firm, owner, company, other)
-    bare = {**things, **await _people_of(found, firm, off, profiles_off["Assistant"])}
+    things = await _things(found, firm, owner, company)
+    bare = {**things, **await _people_of(found, firm, off)}
     strict = people["not enrolled"]
     for name in people:
         found.things[name] = bare if name in AT_THE_OTHER else things
@@ -219,17 +219,35 @@ async def _signed_out(found: Cast, firm: Person, company: str, profile: str) -> 
     return person
 
 
-async def _people_of(found: Cast, firm: Person, company: str, profile: str) -> dict[str, str]:
+async def _people_of(found: Cast, firm: Person, company: str) -> dict[str, str]:
+    """The company, people of it, and two of its profiles."""
+    profiles = await found.profiles(firm, company)
+    invited = await found.app.done(
+        "identity", "POST", f"/v1/companies/{company}/users", firm.bearer,
+        {"email": f"{uuid4().hex}@example.org", "first_name": "Ana", "last_name": "Roy",
+         "role": "employee"},
+    )  # fmt: skip
+    former = await _employee_id(found, firm, company)
+    await found.app.done("identity", "DELETE", f"/v1/companies/{company}/users/{former}",
+                         firm.bearer)  # fmt: skip
+    return {
+        "company_id": company,
+        "user_id": await _employee_id(found, firm, company),
+        "former_user": former,
+        "invited_user": invited["user_id"],
+        "secret": invited["invitation"],
+        "profile_id": profiles["Assistant"],
+        "unused_profile": profiles["Comptable"],
+    }
+
+
+async def _employee_id(found: Cast, firm: Person, company: str) -> str:
     spare = await found.user(firm, company)
     users = await found.app.done("identity", "GET", f"/v1/companies/{company}/users", firm.bearer)
-    user_id = next(u["user_id"] for u in users if u["email"] == spare.email)
-    return {"company_id": company, "user_id": user_id, "profile_id": profile,
-            "former_user": await _former(found, firm, company) if profile else ""}  # fmt: skip
+    return next(str(u["user_id"]) for u in users if u["email"] == spare.email)
 
 
-async def _things(
-    found: Cast, firm: Person, owner: Person, company: str, profile: str
-) -> dict[str, str]:
+async def _things(found: Cast, firm: Person, owner: Person, company: str) -> dict[str, str]:
     """What the company has: a customer, documents, deliveries, a purchase, a key, an invitation."""
     app = found.app
     customer, draft, spare = (str(uuid4()) for _ in range(3))
@@ -247,13 +265,10 @@ async def _things(
         await renderings.store(conn, UUID(issued["invoice_id"]), b"%PDF-1.7", "")
     series = await app.done("billing", "GET", "/v1/series", owner.bearer)
     await app.tell()
-    invited = await app.done("identity", "POST", f"/v1/companies/{company}/users", firm.bearer,
-                             {"email": f"{uuid4().hex}@example.org", "first_name": "Ana",
-                              "last_name": "Roy", "role": "employee"})  # fmt: skip
     keys = await app.done("identity", "GET", "/v1/api-keys", owner.bearer)
     accountant = await found.register("Expert", "firm")
     return {
-        **await _people_of(found, firm, company, profile),
+        **await _people_of(found, firm, company),
         **await _deliveries(found, owner, issued["invoice_id"]),
         "customer_id": customer,
         "draft_id": spare,
@@ -261,7 +276,6 @@ async def _things(
         "series_id": series[0]["series_id"],
         "document_id": await _purchase(found, company),
         "key_id": keys[0]["key_id"],
-        "secret": invited["invitation"],
         "accountant": accountant.email,
         "deployment_id": await _deployment(found, firm, company),
         "buyer": json.dumps(buyer),
@@ -283,15 +297,6 @@ async def _deliveries(found: Cast, owner: Person, invoice_id: str) -> dict[str, 
             "UPDATE delivery SET state = 'exhausted' WHERE delivery_id = $1", ids["sftp"]
         )
     return {"delivery_id": ids["sftp"], "waiting_delivery": ids["email"]}
-
-
-async def _former(found: Cast, firm: Person, company: str) -> str:
-    """Somebody whose access was taken away."""
-    user_id = (await _people_of(found, firm, company, ""))["user_id"]
-    await found.app.done(
-        "identity", "DELETE", f"/v1/companies/{company}/users/{user_id}", firm.bearer
-    )
-    return user_id
 
 
 async def _deployment(found: Cast, firm: Person, company: str) -> str:

@@ -3,7 +3,7 @@ from the outboxes, and the portal's calls to the owners go straight to them."""
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ class Published:
     """A row of an outbox, as its record would be."""
 
     topic: str
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
     partition: int = 0
     offset: int = 0
 
@@ -92,7 +92,7 @@ class InProcess:
                 "WHERE position > $1 ORDER BY position",
                 self._read.get(publisher, 0),
             )
-        records = [_record(row) for row in rows]
+        records: list[Record] = [_record(row) for row in rows]
         for name, app in self.apps.items():
             consumers = app.state.service.consumers
             for lane, topics in consumers.lanes().items():
@@ -111,7 +111,7 @@ class InProcess:
             await database.close()
 
 
-def _record(row: Mapping[str, Any]) -> Published:
+def _record(row: Any) -> Published:
     headers = [(name, value.encode()) for name, value in row["headers"].items()]
     return Published(row["topic"], row["key"].encode(), row["payload"], headers)
 

@@ -70,7 +70,7 @@ def source() -> Source:
     routes = []
     for service in SERVICES:
         for name, body in data[service].items():
-            given = {"policy": body} if isinstance(body, str) else dict(body)
+            given: dict[str, Any] = {"policy": body} if isinstance(body, str) else dict(body)
             if (policy := policies.get(given.pop("policy"))) is None:
                 raise WrongSource(f"{service} {name}: no such policy")
             answer = given.pop("answer", 200)

@@ -85,8 +85,9 @@ async def _save(visitor: Visitor, company_id: UUID, profile_id: UUID | None) -> 
 
 async def _form(visitor: Visitor, company_id: UUID, profile_id: UUID | None) -> dict[str, Any]:
     values: dict[str, Any] | None = {"name": "", "rights": []}
+    # identity refuses whoever may not manage profiles, also the empty form
+    known = await _profiles(visitor, company_id)
     if profile_id is not None:
-        known = await _profiles(visitor, company_id)
         values = next((p for p in known if p["profile_id"] == str(profile_id)), None)
     if values is None:
         raise NotFound
