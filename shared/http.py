@@ -214,14 +214,12 @@ async def anyone(request: Request) -> Principal:
 async def bearer(request: Request) -> Principal:
     """The caller, from `Authorization: Bearer …` (RFC 6750), within an API key's scopes."""
     caller = await anyone(request)
-    if caller.two_factor_pending:
-        raise Forbidden(
-            "Your company requires two-factor authentication; enrol an authenticator app first.",
-            slug="second-factor-enrolment",
-        )
+    caller.require_enrolled()
     needed = "read" if request.method in SAFE_METHODS else "write"
     if caller.scopes is not None and needed not in caller.scopes:
         raise Forbidden(f"This API key lacks the scope {needed!r}.", slug="scope-missing")
+    if request.method not in SAFE_METHODS:
+        caller.require_change()
     return caller
 
 
@@ -236,5 +234,17 @@ async def biller(caller: Caller) -> Principal:
     return caller
 
 
+def biller_using(app: str) -> Callable[..., Awaitable[Principal]]:
+    """The caller, who may invoice and uses `app`; 403 otherwise (P2, P7, D5)."""
+
+    async def allowed(caller: Annotated[Principal, Depends(biller)]) -> Principal:
+        caller.require_app(app)
+        return caller
+
+    return allowed
+
+
 Biller = Annotated[Principal, Depends(biller)]
+InvoicesBiller = Annotated[Principal, Depends(biller_using("invoices"))]
+PurchasesBiller = Annotated[Principal, Depends(biller_using("purchases"))]
 AnyCaller = Annotated[Principal, Depends(anyone)]

@@ -171,11 +171,11 @@ class Platform:
         assert accepted.status_code == 204, accepted.text
         return email
 
-    async def subscribe(self, company: UUID, *options: str) -> None:
+    async def subscribe(self, company: UUID, *options: str, seats: int = 5) -> None:
         """The company buys options."""
         db = await connect(self.databases["portal"].runtime_dsn, max_size=1)
         actor = Actor(kind="system", id="operator")
-        await set_subscription(db, company, "standard", list(options), 5, actor)
+        await set_subscription(db, company, "standard", list(options), seats, actor)
         await db.close()
 
     async def switch_on(self, firm: Person, company: UUID, *profiles: str) -> None:

@@ -53,6 +53,12 @@ def add_commands(commands: Any) -> None:
     add_stack(subscription)
     subscription.set_defaults(run=lambda a: asyncio.run(_subscription(a)))
 
+    support = commands.add_parser("support", help="make an account one of support staff, or not")
+    support.add_argument("email")
+    support.add_argument("--off", action="store_true")
+    add_stack(support)
+    support.set_defaults(run=lambda a: asyncio.run(_support(a)))
+
     keys = commands.add_parser("keys", help="rotate the signing key; add a master key to a file")
     keys.add_argument("action", choices=("rotate-signing", "new-master"))
     keys.add_argument("--file", help="the master key file (new-master)")
@@ -145,6 +151,17 @@ async def _subscription(arguments: argparse.Namespace) -> int:
             db, arguments.company, arguments.plan, arguments.option, arguments.seats, actor
         )
     print(f"{arguments.company}: {arguments.plan}, {', '.join(arguments.option) or 'no option'}")
+    return 0
+
+
+async def _support(arguments: argparse.Namespace) -> int:
+    from services.identity.store import privacy
+
+    async with await _database("identity", arguments.stack) as db, db.system_transaction() as conn:
+        known = await privacy.make_support(conn, arguments.email, on=not arguments.off)
+    if not known:
+        raise LookupError(f"no account has the e-mail {arguments.email}")
+    print(f"{arguments.email} {'is no longer' if arguments.off else 'is'} one of support staff")
     return 0
 
 

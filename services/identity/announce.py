@@ -33,6 +33,7 @@ async def company(
         "firm_id": row.firm_id,
         "company": row.legal,
         "missing_legal_fields": missing_fields(row.legal),
+        "apps": row.apps,
     }
     if registered:
         fact = CompanyRegistered.model_validate(fields)

@@ -25,6 +25,7 @@ def company_view(row: CompanyRow) -> dict[str, Any]:
         "firm_id": str(row.firm_id) if row.firm_id else None,
         "company": row.legal.model_dump(mode="json"),
         "missing_legal_fields": missing_fields(row.legal),
+        "apps": row.apps,
         "version": row.version,
     }
 

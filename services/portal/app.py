@@ -11,6 +11,7 @@ from services.portal.routes import api, audit, deployments
 from services.portal.routes.pages import (
     account,
     companies,
+    company_settings,
     customers,
     deployment,
     drafts,
@@ -24,6 +25,7 @@ from services.portal.routes.pages import (
     profiles,
     security,
     sign_in,
+    support,
     users,
 )
 from services.portal.settings import PortalSettings
@@ -45,6 +47,8 @@ PAGES = (
     companies,
     users,
     profiles,
+    company_settings,
+    support,
     customers,
     drafts,
     invoices,

@@ -13,12 +13,26 @@ from shared.problems import Forbidden, Lagging, Unauthenticated
 
 WAIT_SECONDS = 1.0
 STEP_SECONDS = 0.02
+EXTERNAL = ("accountant", "support")
+"""An accountant has the whole file, support looks into it: neither has a profile of the company."""
 
 
 class AccessEnded(Unauthenticated):
     """Your access to this company has ended; choose another one, or sign in again."""
 
     slug, title = "access-ended", "Access ended"
+
+
+class AppOff(Forbidden):
+    """This app isn't switched on for you or for your company; ask an owner of the company."""
+
+    slug, title = "app-off", "App switched off"
+
+
+class SupportReadsOnly(Forbidden):
+    """Support staff look into a file and change nothing in it."""
+
+    slug, title = "support-reads-only", "Support only looks"
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,24 @@ class Principal:
         """Forbidden unless the caller holds `right`."""
         if right not in self.rights:
             raise Forbidden(right=right)
+
+    def require_app(self, app: str) -> None:
+        """AppOff unless the company uses `app`, and this caller may (P7, D5)."""
+        if app not in self.apps:
+            raise AppOff(app=app)
+
+    def require_enrolled(self) -> None:
+        """Forbidden for whoever has first to enrol a second factor (D8)."""
+        if self.two_factor_pending:
+            raise Forbidden(
+                "Your company requires two-factor authentication; enrol an authenticator app first.",
+                slug="second-factor-enrolment",
+            )
+
+    def require_change(self) -> None:
+        """SupportReadsOnly for support staff: they look, and change nothing (D7)."""
+        if self.kind == "support":
+            raise SupportReadsOnly
 
     def require_billing(self) -> None:
         """Forbidden unless invoicing is switched on for this caller (P2)."""
@@ -89,7 +121,8 @@ class Guard:
             rights=found.rights,
             apps=found.apps,
             language=found.language,
-            billing=found.billing_enabled and found.profile_id in found.billing_profiles,
+            billing=found.billing_enabled
+            and (found.kind in EXTERNAL or found.profile_id in found.billing_profiles),
             scopes=None if claims.scopes is None else frozenset(claims.scopes),
             two_factor_pending=claims.two_factor_pending,
         )

@@ -56,6 +56,7 @@ async def project_signing_key(
 async def project_company(conn: Connection, event: CompanyChanged, envelope: Envelope) -> None:
     state = event.company.model_dump(mode="json")
     state["missing_legal_fields"] = event.missing_legal_fields
+    state["apps"] = event.apps
     await conn.execute(
         "INSERT INTO access.companies (company_id, kind, firm_id, name, country, state, version) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (company_id) DO UPDATE "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.access.rights import ALWAYS_ON
 from shared.database import Connection
 
 
@@ -25,12 +26,17 @@ class Standing:
     session_revoked: bool
 
 
+def apps_in(own: list[str], company: list[str] | None) -> frozenset[str]:
+    """What the person may use and the company does (P7); null: the company uses all there are."""
+    return frozenset(app for app in own if app in ALWAYS_ON or company is None or app in company)
+
+
 async def standing(conn: Connection, membership_id: UUID, session_id: UUID) -> Standing:
     """The caller's standing by this service's own tables."""
     row = await conn.fetchrow(
         "SELECT m.version, m.active, m.role, m.kind, m.profile_id, m.rights, m.apps, m.language, "
         "       p.rights AS profile_rights, p.active AS profile_active, "
-        "       c.kind AS company_kind, c.name AS company_name, "
+        "       c.kind AS company_kind, c.name AS company_name, c.state->'apps' AS company_apps, "
         "       b.enabled, b.profile_ids, "
         "       EXISTS (SELECT FROM access.revoked_sessions WHERE session_id = $2) AS revoked "
         "FROM (SELECT 1) AS one "
@@ -50,7 +56,7 @@ async def standing(conn: Connection, membership_id: UUID, session_id: UUID) -> S
         kind=row["kind"] or "",
         profile_id=row["profile_id"] if row["profile_active"] else None,
         rights=frozenset([*(row["rights"] or []), *profile_rights]),
-        apps=frozenset(row["apps"] or []),
+        apps=apps_in(row["apps"] or [], row["company_apps"]),
         language=row["language"] or "fr",
         company_kind=row["company_kind"],
         company_name=row["company_name"] or "",

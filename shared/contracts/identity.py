@@ -61,6 +61,8 @@ class CompanyEvent(Event):
     company: Company
     missing_legal_fields: list[str]
     """Names of the legal fields still to be filled in; empty: complete."""
+    apps: list[str] | None = None
+    """The apps that the company uses; null: all there are."""
 
 
 class CompanyRegistered(CompanyEvent):

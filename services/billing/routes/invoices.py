@@ -16,7 +16,7 @@ from services.billing.domain.drafting import DraftContent
 from services.billing.domain.errors import AlreadyIssued
 from services.billing.domain.numbering import day_at, file_name
 from services.billing.store import invoices
-from shared.http import Biller
+from shared.http import InvoicesBiller
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound, Problem
 
@@ -43,7 +43,7 @@ class DraftChange(BaseModel):
 
 
 @router.post("/drafts", status_code=201)
-async def write_draft(body: NewDraft, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+async def write_draft(body: NewDraft, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
     """A draft from JSON in EN 16931 terms."""
     row = await commands.write_draft(
         ctx.db,
@@ -61,7 +61,7 @@ async def write_draft(body: NewDraft, caller: Biller, ctx: Ctx) -> dict[str, Any
 @router.post("/drafts/ubl", status_code=201)
 async def post_ubl(
     request: Request,
-    caller: Biller,
+    caller: InvoicesBiller,
     ctx: Ctx,
     customer_id: UUID | None = None,
     series_id: UUID | None = None,
@@ -85,20 +85,20 @@ async def post_ubl(
 
 
 @router.get("/drafts")
-async def list_drafts(caller: Biller, ctx: Ctx) -> list[dict[str, Any]]:
+async def list_drafts(caller: InvoicesBiller, ctx: Ctx) -> list[dict[str, Any]]:
     """Drafts that aren't issued yet."""
     return await views.open_drafts(ctx.db, caller.company_id)
 
 
 @router.get("/drafts/{draft_id}")
-async def get_draft(draft_id: UUID, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+async def get_draft(draft_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
     """One draft."""
     return await views.draft(ctx.db, caller.company_id, draft_id)
 
 
 @router.put("/drafts/{draft_id}")
 async def change_draft(
-    draft_id: UUID, body: DraftChange, caller: Biller, ctx: Ctx
+    draft_id: UUID, body: DraftChange, caller: InvoicesBiller, ctx: Ctx
 ) -> dict[str, Any]:
     """Replace a draft's content; 409 once it is issued."""
     row = await commands.change_draft(ctx.db, caller, draft_id, body.content, body.version)
@@ -106,13 +106,15 @@ async def change_draft(
 
 
 @router.delete("/drafts/{draft_id}", status_code=204)
-async def remove_draft(draft_id: UUID, caller: Biller, ctx: Ctx) -> None:
+async def remove_draft(draft_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> None:
     """Throw a draft away."""
     await commands.remove_draft(ctx.db, caller, draft_id)
 
 
 @router.post("/drafts/{draft_id}/issue", status_code=201)
-async def issue(draft_id: UUID, response: Response, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+async def issue(
+    draft_id: UUID, response: Response, caller: InvoicesBiller, ctx: Ctx
+) -> dict[str, Any]:
     """Issue a draft. It is issued once: asked again, the answer is the same invoice (200)."""
     try:
         issued = await issue_invoice(
@@ -128,7 +130,7 @@ async def issue(draft_id: UUID, response: Response, caller: Biller, ctx: Ctx) ->
 
 @router.get("/invoices")
 async def list_invoices(
-    caller: Biller,
+    caller: InvoicesBiller,
     ctx: Ctx,
     customer_id: UUID | None = None,
     start: date | None = None,
@@ -143,21 +145,21 @@ async def list_invoices(
 
 
 @router.get("/invoices/{invoice_id}")
-async def get_invoice(invoice_id: UUID, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+async def get_invoice(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
     """One issued document."""
     return await views.invoice(ctx.db, caller.company_id, invoice_id)
 
 
 @router.patch("/invoices/{invoice_id}")
 @router.put("/invoices/{invoice_id}")
-async def change_invoice(invoice_id: UUID, caller: Biller, ctx: Ctx) -> None:
+async def change_invoice(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> None:
     """An issued document never changes: 409."""
     await views.invoice(ctx.db, caller.company_id, invoice_id)
     raise AlreadyIssued
 
 
 @router.get("/invoices/{invoice_id}/original")
-async def get_original(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
+async def get_original(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> Response:
     """The legal original: the stored bytes of the UBL."""
     async with ctx.db.transaction(caller.company_id) as conn:
         row = await invoices.get(conn, caller.company_id, invoice_id)
@@ -170,7 +172,7 @@ async def get_original(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
 
 
 @router.get("/invoices/{invoice_id}/readable")
-async def get_readable(invoice_id: UUID, caller: Biller, ctx: Ctx) -> Response:
+async def get_readable(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> Response:
     """The Factur-X PDF, made now where there is none yet; 404 with `rendering` when that takes longer
     than a reader waits."""
     async with ctx.db.transaction(caller.company_id) as conn:

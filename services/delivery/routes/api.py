@@ -10,7 +10,7 @@ from services.delivery.commands import receptions, resend
 from services.delivery.commands.receptions import ReceptionBody
 from services.delivery.context import Context, context
 from services.delivery.store import received
-from shared.http import Biller
+from shared.http import Biller, InvoicesBiller, PurchasesBiller
 from shared.problems import NotFound
 
 router = APIRouter(prefix="/v1", tags=["delivery"])
@@ -37,7 +37,7 @@ async def get_reception(customer_id: UUID, caller: Biller, ctx: Ctx) -> dict[str
 
 @router.get("/deliveries")
 async def list_deliveries(
-    caller: Biller,
+    caller: InvoicesBiller,
     ctx: Ctx,
     state: str | None = None,
     invoice_id: UUID | None = None,
@@ -47,7 +47,7 @@ async def list_deliveries(
 
 
 @router.post("/deliveries/{delivery_id}/resend", status_code=201)
-async def resend_delivery(delivery_id: UUID, caller: Biller, ctx: Ctx) -> dict[str, Any]:
+async def resend_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
     """Send again what is over, as a new delivery."""
     row = await resend.resend(ctx.db, caller.company_id, delivery_id, caller.actor, ctx.clock)
     ctx.planned()
@@ -55,21 +55,21 @@ async def resend_delivery(delivery_id: UUID, caller: Biller, ctx: Ctx) -> dict[s
 
 
 @router.post("/deliveries/{delivery_id}/cancel", status_code=204)
-async def cancel_delivery(delivery_id: UUID, caller: Biller, ctx: Ctx) -> None:
+async def cancel_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> None:
     """Don't deliver what isn't on its way yet."""
     await resend.cancel(ctx.db, caller.company_id, delivery_id)
 
 
 @router.get("/purchases")
 async def list_purchases(
-    caller: Biller, ctx: Ctx, state: Literal["accepted", "quarantined"] = "accepted"
+    caller: PurchasesBiller, ctx: Ctx, state: Literal["accepted", "quarantined"] = "accepted"
 ) -> list[dict[str, Any]]:
     """Documents received from the network."""
     return await views.purchases(ctx.db, caller.company_id, state)
 
 
 @router.get("/purchases/{document_id}/original")
-async def get_purchase(document_id: UUID, caller: Biller, ctx: Ctx) -> Response:
+async def get_purchase(document_id: UUID, caller: PurchasesBiller, ctx: Ctx) -> Response:
     """A received document, as it came."""
     async with ctx.db.transaction(caller.company_id) as conn:
         xml = await received.content(conn, caller.company_id, document_id)

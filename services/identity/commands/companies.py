@@ -1,6 +1,6 @@
 """Registering companies and keeping their legal information."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.identity import announce
@@ -116,7 +116,24 @@ async def change_legal_information(
         may_administer(row, caller, COMPANY_SETTINGS)
         assert row is not None  # noqa: S101 — may_administer refuses None
         version = await companies.set_legal(conn, company_id, legal)
-        changed = CompanyRow(company_id, row.kind, row.firm_id, legal, row.require_2fa, version)
+        changed = replace(row, legal=legal, version=version)
+        await announce.company(conn, changed, caller.actor)
+    return changed
+
+
+async def change_apps(
+    db: Database, caller: Principal, company_id: UUID, apps: list[str]
+) -> CompanyRow:
+    """Switch apps on and off for the whole company (P7)."""
+    async with db.system_transaction() as conn:
+        row = await companies.lock(conn, company_id)
+        may_administer(row, caller, COMPANY_SETTINGS)
+        assert row is not None  # noqa: S101 — may_administer refuses None
+        wanted = access.company_apps(apps)
+        if wanted == row.apps:
+            return row
+        version = await companies.set_apps(conn, company_id, wanted)
+        changed = replace(row, apps=wanted, version=version)
         await announce.company(conn, changed, caller.actor)
     return changed
 

@@ -1,20 +1,32 @@
 """Who may look into a company's file: accountants (D6), support (D7), the mandatory second factor (D8)."""
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from services.identity import announce
+from services.identity.commands.sessions import end_session
 from services.identity.domain import access
-from services.identity.domain.errors import EmailTaken, NoSuchAccountant, OwnersOnly, SupportClosed
-from services.identity.store import companies, privacy, users
-from services.identity.store.privacy import PrivacyRow
+from services.identity.domain.errors import (
+    EmailTaken,
+    NoSuchAccountant,
+    OwnersOnly,
+    SupportClosed,
+    SupportOnly,
+)
+from services.identity.store import companies, factors, privacy, sessions, users
+from services.identity.store.privacy import OpenCompany, PrivacyRow
 from services.identity.store.users import MembershipRow
 from shared.access.guard import Principal
+from shared.access.rights import APPS
+from shared.clock import Clock
 from shared.contracts.identity import MembershipKind
 from shared.database import Connection, Database
 from shared.events import Actor
 from shared.ids import new_id
-from shared.problems import Forbidden, NotFound
+from shared.problems import NotFound
+
+MOST_COMPANIES = 50
 
 
 def require_owner(caller: Principal, company_id: UUID) -> None:
@@ -34,8 +46,10 @@ async def change_privacy(
     *,
     support_access: bool,
     require_two_factor: bool,
+    clock: Clock,
 ) -> PrivacyRow:
-    """Set both switches; switching support off ends the access of every support member at once."""
+    """Set both switches. Switching support off ends the access of every support member at once;
+    requiring a second factor ends the sessions of all who have none, but for the caller's."""
     require_owner(caller, company_id)
     async with db.system_transaction() as conn:
         await companies.lock(conn, company_id)
@@ -44,6 +58,8 @@ async def change_privacy(
         await privacy.save(conn, row)
         if before is not None and before.support_access and not support_access:
             await _end_support(conn, company_id, caller.actor)
+        if before is not None and require_two_factor and not before.require_2fa:
+            await _end_unenrolled(conn, company_id, caller.session_id, clock())
         if before is not None and before != row:
             detail = f"support={support_access} two_factor={require_two_factor}"
             await announce.action(
@@ -72,21 +88,64 @@ async def add_accountant(
         return await _open(conn, company_id, user.user_id, "accountant", caller.actor)
 
 
-async def enter_as_support(db: Database, caller: Principal, company_id: UUID) -> MembershipRow:
-    """Support staff open a file whose owner let them; each time audited."""
+async def companies_open_to_support(
+    db: Database, caller: Principal, text: str
+) -> list[OpenCompany]:
+    """The companies whose owners let support in, by name; for support staff alone."""
     async with db.system_transaction() as conn:
         if not await privacy.is_support(conn, caller.user_id):
-            raise Forbidden("Only support staff may do this.")
+            raise SupportOnly
+        return await privacy.open_to_support(conn, caller.user_id, text, MOST_COMPANIES)
+
+
+async def enter_as_support(
+    db: Database, caller: Principal, company_id: UUID, address: str
+) -> MembershipRow:
+    """Support staff open a file whose owner let them; each time audited, refusals too."""
+    async with db.system_transaction() as conn:
+        if not await privacy.is_support(conn, caller.user_id):
+            raise SupportOnly
+        row = await privacy.get(conn, company_id)
+    if row is None:
+        raise NotFound
+    try:
+        return await _enter(db, caller, company_id, address)
+    except SupportClosed:
+        async with db.system_transaction() as conn:
+            await _note(conn, "support_refused", caller.user_id, company_id, address)
+        raise
+
+
+async def leave_as_support(db: Database, caller: Principal, address: str) -> None:
+    """Support staff leave the file they are in."""
+    async with db.system_transaction() as conn:
+        row = await users.lock_membership(conn, caller.company_id, caller.user_id)
+        user = await users.by_id(conn, caller.user_id)
+        if row is None or row.kind != "support" or user is None:
+            raise SupportOnly
+        changed = replace(row, active=False, version=row.version + 1)
+        await users.save_membership(conn, changed)
+        await announce.membership(conn, changed, user, caller.actor)
+        await _note(conn, "support_left", caller.user_id, caller.company_id, address)
+
+
+async def _enter(db: Database, caller: Principal, company_id: UUID, address: str) -> MembershipRow:
+    async with db.system_transaction() as conn:
+        await companies.lock(conn, company_id)
         row = await privacy.get(conn, company_id)
         if row is None or not row.support_access:
             raise SupportClosed
         membership = await users.lock_membership(conn, company_id, caller.user_id)
         if membership is None or not membership.active:
             membership = await _open(conn, company_id, caller.user_id, "support", caller.actor)
-        await announce.action(
-            conn, "support_entered", user_id=caller.user_id, company_id=company_id, address=""
-        )
+        await _note(conn, "support_entered", caller.user_id, company_id, address)
     return membership
+
+
+async def _note(
+    conn: Connection, action: str, user_id: UUID, company_id: UUID, address: str
+) -> None:
+    await announce.action(conn, action, user_id=user_id, company_id=company_id, address=address)
 
 
 async def _open(
@@ -106,7 +165,7 @@ async def _open(
             kind,
             None,
             rights,
-            list(access.APPS),
+            list(APPS),
             active=True,
             version=1,
         )
@@ -119,12 +178,21 @@ async def _open(
             profile_id=None,
             active=True,
             rights=rights,
-            apps=list(access.APPS),
+            apps=list(APPS),
             version=existing.version + 1,
         )
         await users.save_membership(conn, row)
     await announce.membership(conn, row, user, actor)
     return row
+
+
+async def _end_unenrolled(conn: Connection, company_id: UUID, kept: UUID, now: datetime) -> None:
+    for _, user in await users.members(conn, company_id):
+        if await factors.enrolled(conn, user.user_id):
+            continue
+        for session in await sessions.open_ones(conn, user.user_id, now):
+            if session.session_id != kept:
+                await end_session(conn, session.session_id, user.user_id, now)
 
 
 async def _end_support(conn: Connection, company_id: UUID, actor: Actor) -> None:

@@ -104,6 +104,14 @@ async def issue_token(
         wanted = await privacy.get(conn, chosen.company_id)
         key = await signing_key(conn, box, clock)
         await sessions.seen(conn, session.session_id, now)
+        if chosen.kind == "support":
+            await announce.action(
+                conn,
+                "support_active",
+                user_id=session.user_id,
+                company_id=chosen.company_id,
+                address="",
+            )
     enrolment_only = wanted is not None and wanted.require_2fa and not enrolled
     claims = tokens.Claims(
         user_id=session.user_id,

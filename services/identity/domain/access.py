@@ -5,6 +5,8 @@ from collections.abc import Collection
 from services.identity.domain.errors import NotYoursToGive, OwnersByOwners
 from shared.access.rights import (
     ALL_RIGHTS,
+    ALWAYS_ON,
+    APPS,
     AUDIT,
     COMPANY_SETTINGS,
     DOCUMENT_MANAGEMENT,
@@ -12,9 +14,6 @@ from shared.access.rights import (
     MASS_DEPLOYMENT,
 )
 from shared.contracts.identity import CompanyKind, MembershipKind
-
-APPS = ("customers", "products", "invoices", "purchases", "peppol", "statistics")
-ALWAYS_ON = ("customers", "products")
 
 DEFAULT_PROFILES: dict[str, tuple[str, ...]] = {
     "Gérant": (INVOICING, DOCUMENT_MANAGEMENT, COMPANY_SETTINGS, AUDIT),
@@ -33,6 +32,11 @@ def external_rights(kind: MembershipKind) -> list[str]:
     if kind == "accountant":
         return [INVOICING, DOCUMENT_MANAGEMENT, COMPANY_SETTINGS, AUDIT]
     return [DOCUMENT_MANAGEMENT, AUDIT]
+
+
+def company_apps(wanted: Collection[str]) -> list[str]:
+    """The apps of a company: those switched on, customers and products always."""
+    return [app for app in APPS if app in wanted or app in ALWAYS_ON]
 
 
 def apps_of(role: str, wanted: list[str]) -> list[str]:

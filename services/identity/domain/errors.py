@@ -139,3 +139,9 @@ class ExternalUser(Conflict):
     """An accountant has full access to the file; that can be taken away, not changed."""
 
     slug, title = "external-user", "External user"
+
+
+class SupportOnly(Problem):
+    """Only support staff may do this."""
+
+    status, slug, title = 403, "support-only", "Support only"

@@ -1,21 +1,25 @@
 """Companies and their legal information."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.identity import views
 from services.identity.commands import companies as company_commands
-from services.identity.context import Context, context
+from services.identity.routes.person import Ctx
+from services.identity.routes.sessions import Body
 from services.identity.store import companies as store
+from shared.access.rights import AppName
 from shared.contracts.identity import Company
 from shared.http import Caller
 from shared.problems import Forbidden, NotFound
 
 router = APIRouter(prefix="/v1", tags=["companies"])
 
-Ctx = Annotated[Context, Depends(context)]
+
+class Apps(Body):
+    apps: list[AppName]
 
 
 @router.post("/companies", status_code=201)
@@ -48,4 +52,11 @@ async def get_company(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, A
 async def put_legal(company_id: UUID, body: Company, caller: Caller, ctx: Ctx) -> dict[str, Any]:
     """Replace the legal information."""
     row = await company_commands.change_legal_information(ctx.db, caller, company_id, body)
+    return views.company_view(row)
+
+
+@router.put("/companies/{company_id}/apps")
+async def put_apps(company_id: UUID, body: Apps, caller: Caller, ctx: Ctx) -> dict[str, Any]:
+    """Switch apps on and off for the whole company; customers and products are always on."""
+    row = await company_commands.change_apps(ctx.db, caller, company_id, list(body.apps))
     return views.company_view(row)

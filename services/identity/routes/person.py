@@ -25,6 +25,12 @@ async def settled_person(caller: Caller) -> Principal:
     return await person(caller)
 
 
+async def enrolled_person(caller: Annotated[Principal, Depends(person)]) -> Principal:
+    """A person who has enrolled what the company asks for; also support staff inside a file."""
+    caller.require_enrolled()
+    return caller
+
+
 def origin(request: Request, ctx: Ctx) -> Origin:
     """From where, with what, and how often one may guess from there."""
     limits = Limits(ctx.settings.failures_per_address, ctx.settings.failures_per_account)
@@ -32,5 +38,6 @@ def origin(request: Request, ctx: Ctx) -> Origin:
 
 
 Person = Annotated[Principal, Depends(person)]
+EnrolledPerson = Annotated[Principal, Depends(enrolled_person)]
 SettledPerson = Annotated[Principal, Depends(settled_person)]
 From = Annotated[Origin, Depends(origin)]

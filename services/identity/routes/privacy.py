@@ -3,12 +3,12 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import EmailStr, Field
 
 from services.identity import views
 from services.identity.commands import api_keys, erasure, privacy
-from services.identity.routes.person import Ctx, SettledPerson
+from services.identity.routes.person import Ctx, EnrolledPerson, From, SettledPerson
 from services.identity.routes.sessions import Body, Name
 from services.identity.store import api_keys as key_store
 from services.identity.store import privacy as store
@@ -56,6 +56,7 @@ async def put_privacy(
         company_id,
         support_access=body.support_access,
         require_two_factor=body.require_two_factor,
+        clock=ctx.clock,
     )
     return {"support_access": row.support_access, "require_two_factor": row.require_2fa}
 
@@ -79,10 +80,27 @@ async def add_accountant(
 
 
 @router.post("/support/companies/{company_id}", status_code=201)
-async def enter_as_support(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, str]:
+async def enter_as_support(
+    company_id: UUID, caller: EnrolledPerson, origin: From, ctx: Ctx
+) -> dict[str, str]:
     """Support staff open a file whose owner let them."""
-    row = await privacy.enter_as_support(ctx.db, caller, company_id)
+    row = await privacy.enter_as_support(ctx.db, caller, company_id, origin.address)
     return {"company_id": str(row.company_id)}
+
+
+@router.delete("/support/current", status_code=204)
+async def leave_as_support(caller: EnrolledPerson, origin: From, ctx: Ctx) -> None:
+    """Support staff leave the file they are in."""
+    await privacy.leave_as_support(ctx.db, caller, origin.address)
+
+
+@router.get("/support/companies")
+async def support_companies(
+    caller: SettledPerson, ctx: Ctx, q: Annotated[str, Query(max_length=100)] = ""
+) -> list[dict[str, Any]]:
+    """The companies whose owners let support in, by name; for support staff."""
+    found = await privacy.companies_open_to_support(ctx.db, caller, q.strip())
+    return [{"company_id": str(c.company_id), "name": c.name, "inside": c.inside} for c in found]
 
 
 @router.post("/api-keys", status_code=201)

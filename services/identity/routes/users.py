@@ -17,7 +17,7 @@ from services.identity.store import companies as store
 from services.identity.store import privacy
 from services.identity.store.profiles import ProfileRow
 from services.identity.store.users import UserRow
-from shared.access.rights import ALL_RIGHTS, USER_MANAGEMENT
+from shared.access.rights import ALL_RIGHTS, APPS, USER_MANAGEMENT
 from shared.http import Caller
 from shared.ids import new_id
 from shared.problems import Invalid
@@ -34,7 +34,8 @@ class NewUser(Body):
     language: Language = "fr"
     role: Role
     profile_id: UUID | None = None
-    apps: Annotated[list[str], Field(default_factory=list)]
+    apps: Annotated[list[str], Field(default_factory=lambda: list(APPS))]
+    """Left out: all."""
 
 
 class MemberChange(Body):

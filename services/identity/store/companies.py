@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from shared.access.rights import APPS
 from shared.contracts.identity import Company, CompanyKind
 from shared.database import Connection, Record
 
@@ -15,6 +16,7 @@ class CompanyRow:
     firm_id: UUID | None
     legal: Company
     require_2fa: bool
+    apps: list[str]
     version: int
 
 
@@ -25,6 +27,7 @@ def _row(record: Record) -> CompanyRow:
         record["firm_id"],
         Company.model_validate(record["legal"]),
         record["require_2fa"],
+        record["apps"],
         record["version"],
     )
 
@@ -46,12 +49,14 @@ async def add(
         legal.model_dump(mode="json"),
         now,
     )
-    return CompanyRow(company_id, kind, firm_id, legal, require_2fa=False, version=1)
+    return CompanyRow(
+        company_id, kind, firm_id, legal, require_2fa=False, apps=list(APPS), version=1
+    )
 
 
 async def get(conn: Connection, company_id: UUID) -> CompanyRow | None:
     record = await conn.fetchrow(
-        "SELECT company_id, kind, firm_id, legal, require_2fa, version FROM company WHERE company_id = $1",
+        "SELECT company_id, kind, firm_id, legal, require_2fa, apps, version FROM company WHERE company_id = $1",
         company_id,
     )
     return _row(record) if record else None
@@ -59,7 +64,7 @@ async def get(conn: Connection, company_id: UUID) -> CompanyRow | None:
 
 async def lock(conn: Connection, company_id: UUID) -> CompanyRow | None:
     record = await conn.fetchrow(
-        "SELECT company_id, kind, firm_id, legal, require_2fa, version FROM company "
+        "SELECT company_id, kind, firm_id, legal, require_2fa, apps, version FROM company "
         "WHERE company_id = $1 FOR UPDATE",
         company_id,
     )
@@ -75,9 +80,18 @@ async def set_legal(conn: Connection, company_id: UUID, legal: Company) -> int:
     return version
 
 
+async def set_apps(conn: Connection, company_id: UUID, apps: list[str]) -> int:
+    version: int = await conn.fetchval(
+        "UPDATE company SET apps = $2, version = version + 1 WHERE company_id = $1 RETURNING version",
+        company_id,
+        apps,
+    )
+    return version
+
+
 async def of_firm(conn: Connection, firm_id: UUID) -> list[CompanyRow]:
     records = await conn.fetch(
-        "SELECT company_id, kind, firm_id, legal, require_2fa, version FROM company "
+        "SELECT company_id, kind, firm_id, legal, require_2fa, apps, version FROM company "
         "WHERE firm_id = $1 ORDER BY legal->>'name', company_id",
         firm_id,
     )

@@ -75,9 +75,35 @@ async def is_support(conn: Connection, user_id: UUID) -> bool:
     return bool(found)
 
 
-async def make_support(conn: Connection, email: str) -> bool:
+@dataclass(frozen=True)
+class OpenCompany:
+    """A company whose owners let support in."""
+
+    company_id: UUID
+    name: str
+    inside: bool
+    """Whether the one who asks is inside now."""
+
+
+async def open_to_support(
+    conn: Connection, user_id: UUID, text: str, limit: int
+) -> list[OpenCompany]:
+    records = await conn.fetch(
+        "SELECT c.company_id, c.legal->>'name' AS name, EXISTS (SELECT FROM membership m "
+        " WHERE m.company_id = c.company_id AND m.user_id = $1 AND m.kind = 'support' AND m.active) AS inside "
+        "FROM company c WHERE c.support_access AND strpos(lower(c.legal->>'name'), lower($2)) > 0 "
+        "ORDER BY lower(c.legal->>'name'), c.company_id LIMIT $3",
+        user_id,
+        text,
+        limit,
+    )
+    return [OpenCompany(**record) for record in records]
+
+
+async def make_support(conn: Connection, email: str, *, on: bool = True) -> bool:
+    """For the operator; False when there is no such account."""
     done = await conn.execute(
-        "UPDATE app_user SET is_support = true WHERE lower(email) = lower($1)", email
+        "UPDATE app_user SET is_support = $2 WHERE lower(email) = lower($1)", email, on
     )
     return done == "UPDATE 1"
 

@@ -26,6 +26,8 @@ class Member:
     name: str
     email: str
     profile_id: UUID | None
+    external: bool = False
+    """An accountant, or support inside: has no profile, and invoicing whenever it is on."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def effect(now: Situation, enabled: bool, profile_ids: Sequence[UUID]) -> Effect
     """Compare access before and after."""
     before = now.profile_ids if now.enabled else frozenset()
     after = frozenset(profile_ids) if enabled else frozenset()
-    had = [m for m in now.members if m.profile_id in before]
-    will = [m for m in now.members if m.profile_id in after]
+    had = [m for m in now.members if m.profile_id in before or (m.external and now.enabled)]
+    will = [m for m in now.members if m.profile_id in after or (m.external and enabled)]
     return Effect(
         gains=tuple(m for m in will if m not in had),
         loses=tuple(m for m in had if m not in will),

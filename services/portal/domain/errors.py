@@ -55,3 +55,15 @@ class NothingRefused(Conflict):
     """No company of this deployment was refused; there is nothing to try again."""
 
     slug, title = "nothing-refused", "Nothing refused"
+
+
+class NoSubscription(Conflict):
+    """The company has no subscription yet; contact your sales representative."""
+
+    slug, title = "no-subscription", "No subscription"
+
+
+class StaleSubscription(Conflict):
+    """The subscription changed since you looked at it; look again, then buy."""
+
+    slug, title = "stale-subscription", "Changed meanwhile"

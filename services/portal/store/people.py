@@ -14,6 +14,16 @@ async def name_of(conn: Connection, membership_id: UUID) -> str:
     return (found or "").strip()
 
 
+async def support_in(conn: Connection, company_id: UUID) -> list[str]:
+    """Support staff who are inside the company's file now, by name."""
+    records = await conn.fetch(
+        "SELECT first_name || ' ' || last_name AS name FROM access.memberships "
+        "WHERE company_id = $1 AND kind = 'support' AND active ORDER BY last_name, first_name",
+        company_id,
+    )
+    return [record["name"] for record in records]
+
+
 async def names_in(conn: Connection, company_id: UUID) -> dict[str, str]:
     """`user:<id>` → name, of everybody who is or was in the company."""
     records = await conn.fetch(

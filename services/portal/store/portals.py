@@ -56,7 +56,8 @@ async def situations(conn: Connection, company_ids: Sequence[UUID]) -> dict[UUID
         wanted,
     )
     members = await conn.fetch(
-        "SELECT company_id, user_id, first_name || ' ' || last_name AS name, email, profile_id "
+        "SELECT company_id, user_id, first_name || ' ' || last_name AS name, email, profile_id, "
+        "kind <> 'internal' AS external "
         "FROM access.memberships WHERE company_id = ANY($1) AND active "
         "ORDER BY last_name, first_name, user_id",
         wanted,
@@ -68,7 +69,9 @@ async def situations(conn: Connection, company_ids: Sequence[UUID]) -> dict[UUID
     )
     people, named = defaultdict[UUID, list[Member]](list), defaultdict[UUID, dict[UUID, str]](dict)
     for m in members:
-        people[m["company_id"]].append(Member(m["user_id"], m["name"], m["email"], m["profile_id"]))
+        people[m["company_id"]].append(
+            Member(m["user_id"], m["name"], m["email"], m["profile_id"], m["external"])
+        )
     for p in profiles:
         named[p["company_id"]][p["profile_id"]] = p["name"]
     return {

@@ -26,6 +26,10 @@ class OtherCompany(Conflict):
     slug, title = "other-company", "Another company"
 
 
+LEAVING = ("/support",)
+"""What support staff may send while they look into a file."""
+
+
 class EnrolmentFirst(Forbidden):
     """Your company requires two-factor authentication; set it up first."""
 
@@ -41,6 +45,8 @@ class Visitor:
     principal: Principal | None = None
     name: str = ""
     token: str = ""
+    support: list[str] = field(default_factory=list)
+    """Support staff who are inside the company's file, by name."""
     form: FormData = field(default_factory=FormData)
 
     @property
@@ -51,6 +57,10 @@ class Visitor:
 
     def may(self, right: str) -> bool:
         return self.principal is not None and right in self.principal.rights
+
+    def uses(self, app: str) -> bool:
+        """Whether links to that app are shown."""
+        return self.principal is not None and app in self.principal.apps
 
     def text(self, key: str, **values: Any) -> str:
         """Words of the catalogue in this person's language."""
@@ -162,10 +172,13 @@ async def enrolling(request: Request) -> Visitor:
     visitor.language = language_of(request, principal.language)
     async with service.database.system_transaction() as conn:
         visitor.name = await people.name_of(conn, principal.membership_id)
+        visitor.support = await people.support_in(conn, principal.company_id)
     if request.method == "POST":
         session.same_site(request)
         visitor.form = await request.form()
         session.same_session(request, visitor.field("_form"))
+        if not request.url.path.startswith(LEAVING):
+            principal.require_change()
         if visitor.field("_company") != str(principal.company_id):
             raise OtherCompany
     return visitor
@@ -196,9 +209,23 @@ async def of_a_firm(visitor: SignedIn) -> Visitor:
     return visitor
 
 
+APP_OF_PAGES = {
+    "/invoices": "invoices",
+    "/drafts": "invoices",
+    "/deliveries": "invoices",
+    "/purchases": "purchases",
+    "/dashboard": "statistics",
+}
+"""Which app a page belongs to (P7, D5), by how its path begins; all others to none."""
+
+
 async def biller(visitor: SignedIn) -> Visitor:
-    """Somebody who may invoice (P2)."""
+    """Somebody who may invoice (P2), and who uses the app that the page belongs to."""
     visitor.me.require_billing()
+    path = visitor.request.url.path
+    for beginning, app in APP_OF_PAGES.items():
+        if path.startswith(beginning):
+            visitor.me.require_app(app)
     return visitor
 
 

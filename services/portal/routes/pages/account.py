@@ -18,7 +18,10 @@ async def home(visitor: SignedIn) -> Response:
     """Where this person's work is."""
     if visitor.me.company_kind == "firm":
         return visitor.go("/companies")
-    return visitor.go("/dashboard" if visitor.me.billing else "/welcome")
+    if not visitor.me.billing:
+        return visitor.go("/welcome")
+    pages = (("statistics", "/dashboard"), ("invoices", "/invoices"), ("customers", "/customers"))
+    return visitor.go(next(page for app, page in pages if visitor.uses(app)))
 
 
 @router.get("/welcome")

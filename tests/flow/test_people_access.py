@@ -1,0 +1,222 @@
+"""Access given and taken in identity, as every service decides by it within two seconds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+
+from deploy.local.broker import Broker
+from services.identity.store import privacy
+from shared.database import connect
+from tests.conftest import DatabaseFactory
+from tests.platform import Person, Platform, platform
+from tests.services import eventually
+
+WITHIN = 2 + 2
+"""Seconds: two, and as many for a machine that does other things too."""
+ROUTES = {
+    "invoices": [("billing", "/v1/invoices"), ("billing", "/v1/drafts"), ("billing", "/v1/series"),
+                 ("delivery", "/v1/deliveries"), ("portal", "/invoices"), ("portal", "/deliveries")],
+    "purchases": [("delivery", "/v1/purchases"), ("portal", "/purchases")],
+    "statistics": [("portal", "/dashboard")],
+    "customers": [("billing", "/v1/customers"), ("portal", "/customers")],
+}  # fmt: skip
+SWITCHED = ("invoices", "purchases", "statistics")
+
+
+@pytest.fixture
+async def running(
+    new_database: DatabaseFactory, kafka_broker: Broker, tmp_path: Path
+) -> AsyncIterator[Platform]:
+    async with platform(new_database, kafka_broker, tmp_path) as found:
+        yield found
+
+
+async def get(person: Person, service: str, path: str) -> httpx.Response:
+    """An API by token, a page by cookies."""
+    if service != "portal":
+        return await person.at(service).get(path)
+    cookies = {"facteur_session": person.session, "facteur_token": person.token}
+    async with httpx.AsyncClient(cookies=cookies, timeout=20) as client:
+        return await client.get(person.urls["portal"] + path)
+
+
+async def closed_to(person: Person) -> set[str]:
+    """The apps whose every route answers 403; an app with a part of its routes open is an error."""
+    closed = set()
+    for app, routes in ROUTES.items():
+        answers = [(await get(person, *route)).status_code for route in routes]
+        assert set(answers) <= {200, 403}, (app, answers)
+        if answers == [403] * len(routes):
+            closed.add(app)
+    return closed
+
+
+async def soon(
+    person: Person, expected: set[str], act: Callable[[], Awaitable[httpx.Response]]
+) -> None:
+    """After `act` exactly these apps are closed, within two seconds; links say the same."""
+    answer = await act()
+    assert answer.status_code in (200, 204), answer.text
+
+    async def settled() -> bool:
+        return await closed_to(person) == expected
+
+    await eventually(settled, WITHIN, 0.05)
+    page = (await get(person, "portal", "/customers")).text
+    for app, path in (("invoices", "/invoices"), ("invoices", "/deliveries"),
+                      ("purchases", "/purchases"), ("statistics", "/dashboard")):  # fmt: skip
+        assert (f'href="{path}"' in page) == (app not in expected), (app, path)
+
+
+async def test_apps_switched_off_are_gone_for_the_company_and_for_one_employee(
+    running: Platform,
+) -> None:
+    """P7 and D5: app × who switches it × every route of it, in services and pages."""
+    biller = await running.biller()
+    firm = await running.person((await firm_of(running, biller)).email)
+    company = biller.company_id
+    api = firm.at("identity")
+    users = (await api.get(f"/v1/companies/{company}/users")).json()
+    user = f"/v1/companies/{company}/users/{users[0]['user_id']}"
+
+    def company_apps(*apps: str) -> Callable[[], Awaitable[httpx.Response]]:
+        return lambda: api.put(f"/v1/companies/{company}/apps", json={"apps": list(apps)})
+
+    def own_apps(*apps: str) -> Callable[[], Awaitable[httpx.Response]]:
+        return lambda: api.patch(user, json={"apps": list(apps)})
+
+    assert await closed_to(biller) == set()
+    for app in SWITCHED:
+        rest = [a for a in SWITCHED if a != app]
+        await soon(biller, {app}, company_apps(*rest))
+        await soon(biller, set(), company_apps(*SWITCHED))
+        await soon(biller, {app}, own_apps(*rest))
+        await soon(biller, set(), own_apps(*SWITCHED))
+    await soon(biller, set(SWITCHED), company_apps())
+    promoted = await api.patch(user, json={"role": "owner"})
+    assert promoted.status_code == 200
+    await soon(biller, {"purchases"}, company_apps("invoices", "statistics"))
+
+
+async def firm_of(running: Platform, biller: Person) -> Person:
+    """The owner of the firm that administers the biller's company."""
+    db = await connect(running.databases["identity"].runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        email = await conn.fetchval(
+            "SELECT u.email FROM app_user u JOIN membership m USING (user_id) "
+            "JOIN company c ON c.firm_id = m.company_id WHERE c.company_id = $1",
+            biller.company_id,
+        )
+    await db.close()
+    return await running.person(email)
+
+
+async def owner_of(running: Platform, biller: Person) -> Person:
+    """An owner of the biller's company."""
+    firm = await firm_of(running, biller)
+    body = {"email": f"owner-{biller.company_id}@example.org", "first_name": "O",
+            "last_name": "W", "role": "owner"}  # fmt: skip
+    api = firm.at("identity")
+    made = await api.post(f"/v1/companies/{biller.company_id}/users", json=body)
+    secret = {"secret": made.json()["invitation"], "password": "une longue phrase de passe"}
+    assert (await api.post("/v1/invitations/accept", json=secret)).status_code == 204
+    return await running.person(body["email"])
+
+
+async def test_an_accountant_has_the_whole_file_until_removed(running: Platform) -> None:
+    """D6: full access in every service and page; cut off by the next request."""
+    biller = await running.biller()
+    owner, other = await owner_of(running, biller), await running.firm()
+    path = f"/v1/companies/{biller.company_id}"
+    added = await owner.at("identity").post(f"{path}/accountants", json={"email": other.email})
+    assert added.status_code == 201, added.text
+    accountant = await running.person(other.email, biller.company_id)
+    assert await closed_to(accountant) == set()
+    removed = await owner.at("identity").delete(f"{path}/users/{added.json()['user_id']}")
+    assert removed.status_code == 204
+    await refused_everywhere(accountant)
+
+
+async def test_support_looks_and_changes_nothing_while_the_switch_is_on(
+    running: Platform,
+) -> None:
+    """D7: 403 → 200 → gone; each entry, refusal and end in the audit; never a change."""
+    biller = await running.biller()
+    owner, colleague = await owner_of(running, biller), await running.firm()
+    await make_support(running, colleague.email)
+    enter = f"/v1/support/companies/{biller.company_id}"
+    switch = f"/v1/companies/{biller.company_id}/privacy"
+    api = colleague.at("identity")
+    assert (await api.post(enter)).json()["type"] == "urn:facteur:problem:support-closed"
+    assert (await api.get("/v1/support/companies")).json() == []
+    opened = {"support_access": True, "require_two_factor": False}
+    assert (await owner.at("identity").put(switch, json=opened)).status_code == 200
+    assert (await api.post(enter)).status_code == 201
+    inside = await running.person(colleague.email, biller.company_id)
+    assert await closed_to(inside) == set()
+    changes = [
+        await inside.at("billing").put(f"/v1/customers/{UUID(int=1)}", json={}),
+        await inside.at("delivery").put(f"/v1/receptions/{UUID(int=1)}", json={}),
+        await inside.at("identity").put(
+            f"/v1/companies/{biller.company_id}/apps", json={"apps": []}
+        ),
+    ]
+    assert {c.status_code for c in changes} == {403}
+    assert {c.json()["type"] for c in changes} == {"urn:facteur:problem:support-reads-only"}
+
+    async def announced() -> bool:
+        return "Odile Martin" in (await get(biller, "portal", "/customers")).text
+
+    await eventually(announced, WITHIN)
+    closed = {"support_access": False, "require_two_factor": False}
+    assert (await owner.at("identity").put(switch, json=closed)).status_code == 200
+    await refused_everywhere(inside)
+    actions = await recorded(running, biller.company_id)
+    assert [a for a in actions if a.startswith(("support", "privacy"))] == [
+        "support_refused", "privacy_changed", "support_entered", "support_active", "privacy_changed",
+    ]  # fmt: skip
+
+
+async def test_a_session_that_ends_is_refused_by_every_service(running: Platform) -> None:
+    """D14: signed out, and ended from another session."""
+    biller = await running.biller()
+    other = await running.person(biller.email)
+    assert await closed_to(other) == set()
+    assert (await biller.at("identity").delete("/v1/me/sessions")).json() == {"ended": 1}
+    await refused_everywhere(other)
+    assert await closed_to(biller) == set()
+
+
+async def refused_everywhere(person: Person) -> None:
+    """Every API says 401 within two seconds, and no page shows anything."""
+
+    async def refused() -> bool:
+        apis = [("billing", "/v1/customers"), ("delivery", "/v1/deliveries")]
+        answers = await asyncio.gather(*(get(person, *api) for api in apis))
+        page = await get(person, "portal", "/customers")
+        return {a.status_code for a in answers} == {401} and page.status_code == 303
+
+    await eventually(refused, WITHIN, 0.05)
+
+
+async def make_support(running: Platform, email: str) -> None:
+    """What `facteur support EMAIL` does."""
+    db = await connect(running.databases["identity"].runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        assert await privacy.make_support(conn, email)
+    await db.close()
+
+
+async def recorded(running: Platform, company: UUID) -> list[str]:
+    """The actions that identity told of about one company, in their order."""
+    db = await connect(running.databases["identity"].runtime_dsn, max_size=1)
+    rows = await db.pool.fetch(
+        "SELECT convert_from(payload, 'UTF8')::jsonb AS event FROM outbox "
+        "WHERE topic = 'action.recorded' ORDER BY position"
+    )
+    await db.close()
+    return [r["event"]["action"] for r in rows if r["event"]["company_id"] == str(company)]
