@@ -42,6 +42,8 @@ class Route:
     content_type: str = ""
     given: dict[str, str] = field(default_factory=dict)
     """Other things than those of the path's own names: {user_id = "former_user"}."""
+    refusals_recorded: bool = False
+    """A refusal is itself written into the audit: support staff before a closed door."""
     by: str = "token"
     """What the request carries: a token, a session or a key; for pages cookies."""
 

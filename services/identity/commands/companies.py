@@ -5,7 +5,12 @@ from uuid import UUID
 
 from services.identity import announce
 from services.identity.domain import access
-from services.identity.domain.errors import EmailTaken, LegalInformationWrong, WeakPassword
+from services.identity.domain.errors import (
+    EmailTaken,
+    LegalInformationWrong,
+    PeopleOnly,
+    WeakPassword,
+)
 from services.identity.domain.legal import wrong_fields
 from services.identity.domain.passwords import hash_password, strength_of, wrong_password
 from services.identity.store import companies, profiles, users
@@ -143,7 +148,7 @@ def may_administer(row: CompanyRow | None, caller: Principal, right: str) -> Non
     if row is None or caller.company_id not in (row.company_id, row.firm_id):
         raise NotFound
     if right == USER_MANAGEMENT and caller.scopes is not None:
-        raise Forbidden("Users are managed by persons, not by API keys.", slug="persons-only")
+        raise PeopleOnly
     caller.require(right)
 
 

@@ -11,6 +11,7 @@ from services.identity.domain.errors import (
     EmailTaken,
     NoSuchAccountant,
     OwnersOnly,
+    PeopleOnly,
     SupportClosed,
     SupportOnly,
 )
@@ -34,7 +35,7 @@ def require_owner(caller: Principal, company_id: UUID) -> None:
     if caller.company_id != company_id:
         raise NotFound
     if caller.scopes is not None:
-        raise Forbidden("This is for owners in person, not for API keys.", slug="persons-only")
+        raise PeopleOnly
     if caller.role != "owner" or caller.kind != "internal":
         raise OwnersOnly
 

@@ -102,7 +102,7 @@ class NoPasskeysHere(Conflict):
 class PeopleOnly(Problem):
     """This is for persons who have signed in, not for API keys."""
 
-    status, slug, title = 403, "people-only", "People only"
+    status, slug, title = 403, "persons-only", "People only"
 
 
 class AlreadyAccepted(Conflict):

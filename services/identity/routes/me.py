@@ -9,7 +9,7 @@ from pydantic import Field
 from services.identity import views
 from services.identity.commands import factors, members, passkeys, sessions
 from services.identity.domain.passkeys import site_of
-from services.identity.routes.person import Ctx, From, Person, SettledPerson
+from services.identity.routes.person import Ctx, EnrolledPerson, From, Person
 from services.identity.routes.sessions import Body, Code, Credential, Language, Name, Password
 from services.identity.store import privacy as privacy_store
 
@@ -43,14 +43,14 @@ async def get_me(caller: Person, ctx: Ctx) -> dict[str, Any]:
 
 
 @router.patch("", status_code=204)
-async def change_me(body: Personal, caller: SettledPerson, ctx: Ctx) -> None:
+async def change_me(body: Personal, caller: EnrolledPerson, ctx: Ctx) -> None:
     """Personal settings; the e-mail can't be changed (422 when sent)."""
     await members.change_oneself(ctx.db, caller, body.first_name, body.last_name, body.language)
 
 
 @router.put("/password", status_code=204)
 async def change_password(
-    body: PasswordChange, caller: SettledPerson, origin: From, ctx: Ctx
+    body: PasswordChange, caller: EnrolledPerson, origin: From, ctx: Ctx
 ) -> None:
     """A new password, by the present one; one's other sessions end."""
     await members.change_password(ctx.db, caller, body.present, body.wanted, origin, ctx.clock)
@@ -71,14 +71,14 @@ async def confirm_totp(body: Code, caller: Person, ctx: Ctx) -> dict[str, list[s
 
 
 @router.post("/totp/remove", status_code=204)
-async def remove_totp(body: Code, caller: SettledPerson, origin: From, ctx: Ctx) -> None:
+async def remove_totp(body: Code, caller: EnrolledPerson, origin: From, ctx: Ctx) -> None:
     """Remove the authenticator, by one of its codes or a recovery code."""
     await factors.remove_factor(ctx.db, ctx.box, caller, body.code, origin, ctx.clock)
 
 
 @router.post("/recovery-codes")
 async def renew_codes(
-    body: Proof, caller: SettledPerson, origin: From, ctx: Ctx
+    body: Proof, caller: EnrolledPerson, origin: From, ctx: Ctx
 ) -> dict[str, list[str]]:
     """New recovery codes, by the password; the old ones are void."""
     codes = await factors.renew_recovery_codes(ctx.db, caller, body.password, origin, ctx.clock)
@@ -106,33 +106,33 @@ async def add_passkey(
 
 @router.post("/passkeys/{passkey_id}/remove", status_code=204)
 async def remove_passkey(
-    passkey_id: UUID, body: Proof, caller: SettledPerson, origin: From, ctx: Ctx
+    passkey_id: UUID, body: Proof, caller: EnrolledPerson, origin: From, ctx: Ctx
 ) -> None:
     """Forget a passkey, by the password."""
     await passkeys.remove_passkey(ctx.db, caller, passkey_id, body.password, origin, ctx.clock)
 
 
 @router.get("/sessions")
-async def my_sessions(caller: SettledPerson, ctx: Ctx) -> list[dict[str, Any]]:
+async def my_sessions(caller: EnrolledPerson, ctx: Ctx) -> list[dict[str, Any]]:
     """One's open sessions, the newest first."""
     return await views.sessions_of(ctx.db, caller, ctx.clock)
 
 
 @router.delete("/sessions", status_code=200)
-async def end_others(caller: SettledPerson, ctx: Ctx) -> dict[str, int]:
+async def end_others(caller: EnrolledPerson, ctx: Ctx) -> dict[str, int]:
     """End all of one's other sessions."""
     ended = await sessions.end_other_sessions(ctx.db, caller.user_id, caller.session_id, ctx.clock)
     return {"ended": ended}
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-async def end_one(session_id: UUID, caller: SettledPerson, ctx: Ctx) -> None:
+async def end_one(session_id: UUID, caller: EnrolledPerson, ctx: Ctx) -> None:
     """End one of one's own sessions."""
     await sessions.end_one_session(ctx.db, caller.user_id, session_id, ctx.clock)
 
 
 @router.get("/data")
-async def my_data(caller: SettledPerson, ctx: Ctx) -> dict[str, Any]:
+async def my_data(caller: EnrolledPerson, ctx: Ctx) -> dict[str, Any]:
     """Everything this service keeps about the caller (GDPR, Art. 15)."""
     async with ctx.db.system_transaction() as conn:
         return await privacy_store.personal_data(conn, caller.user_id)

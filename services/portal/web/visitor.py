@@ -26,8 +26,8 @@ class OtherCompany(Conflict):
     slug, title = "other-company", "Another company"
 
 
-LEAVING = ("/support",)
-"""What support staff may send while they look into a file."""
+OWN = ("/support/", "/me")
+"""What support staff may send while they look into a file: it is about themselves."""
 
 
 class EnrolmentFirst(Forbidden):
@@ -177,7 +177,7 @@ async def enrolling(request: Request) -> Visitor:
         session.same_site(request)
         visitor.form = await request.form()
         session.same_session(request, visitor.field("_form"))
-        if not request.url.path.startswith(LEAVING):
+        if not request.url.path.startswith(OWN):
             principal.require_change()
         if visitor.field("_company") != str(principal.company_id):
             raise OtherCompany

@@ -140,7 +140,7 @@ async def test_an_api_key_changes_nothing_about_how_its_maker_signs_in(identity:
             ("POST", "/v1/api-keys", {"name": "X", "scopes": ["read"]}),
         )
     ]
-    assert [r.json()["type"] for r in refused] == ["urn:facteur:problem:people-only"] * 5
+    assert [r.json()["type"] for r in refused] == ["urn:facteur:problem:persons-only"] * 5
 
 
 async def test_where_a_second_factor_is_required_who_has_none_reaches_enrolment_only(
