@@ -14,14 +14,11 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 
-from shared.messaging import BatchRunner, Consumers
+from shared.messaging import BatchRunner, Consumers, Pace
 from shared.settings import KafkaSettings
 from shared.topics import MAX_RECORD_BYTES, client_options, retry_topic
 
 log = logging.getLogger(__name__)
-
-GATHERED_BYTES = 1024 * 1024
-"""A lane that lets events gather is answered at once when there is so much."""
 
 
 @dataclass
@@ -60,7 +57,7 @@ class Bus:
         """Declare one subscriber a lane; call before `start`."""
         service = self.consumers.service
         for lane, topics in self.consumers.lanes().items():
-            gathered = self.consumers.gathered.get(lane)
+            pace = self.consumers.paces.get(lane, Pace())
             subscriber = self.broker.subscriber(
                 *topics,
                 retry_topic(service),
@@ -71,14 +68,15 @@ class Bus:
                 no_reply=True,
                 max_records=500,
                 batch_timeout_ms=200,
-                fetch_min_bytes=GATHERED_BYTES if gathered else 1,
-                fetch_max_wait_ms=gathered or self.kafka.fetch_max_wait_ms,
+                fetch_min_bytes=pace.min_bytes,
+                fetch_max_wait_ms=min(pace.wait_ms, self.kafka.fetch_max_wait_ms),
                 max_partition_fetch_bytes=MAX_RECORD_BYTES,
                 session_timeout_ms=self.kafka.session_timeout_ms,
                 heartbeat_interval_ms=self.kafka.heartbeat_ms,
                 max_poll_interval_ms=600_000,
             )
-            subscriber(_handler(dataclasses.replace(runner, lane=lane).run))
+            run = dataclasses.replace(runner, lane=lane).run
+            subscriber(_handler(run, pace.rest_ms / 1000))
             self._subscribers[lane] = subscriber
 
     async def start(self) -> None:
@@ -119,9 +117,11 @@ class Bus:
         return LaneHealth(lag, len(assigned), max(0.0, time.time() - polled))
 
 
-def _handler(run: Callable[[Any], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def _handler(run: Callable[[Any], Awaitable[None]], rest: float) -> Callable[..., Awaitable[None]]:
     async def apply_batch(body: list[bytes], message: KafkaMessage) -> None:  # noqa: ARG001
+        began = time.monotonic()
         await run(message.raw_message)
+        await asyncio.sleep(max(0.0, began + rest - time.monotonic()))
 
     return apply_batch
 

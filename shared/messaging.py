@@ -32,6 +32,31 @@ BatchHandler = Callable[[Connection, Sequence[Heard]], Awaitable[None]]
 TRIES = 3
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How a lane asks the broker: it answers when it has `min_bytes` for the lane, or after `wait_ms`.
+
+    While it waits, a partition that was just emptied isn't asked for: `wait_ms` bounds how late the
+    next event of the same partition can be. An idle lane costs one question every `wait_ms`.
+    """
+
+    min_bytes: int = 1
+    wait_ms: int = 500
+    rest_ms: int = 0
+    """The least time from one batch to the next: the first event takes effect at once, those that
+    follow closely take effect together."""
+
+
+PROMPT = Pace(wait_ms=100, rest_ms=40)
+"""Somebody waits for each event's effect."""
+
+
+def gathering(milliseconds: int) -> Pace:
+    """Nobody waits: events gather for so long and take effect as one batch, which spares broker,
+    service and database most of the work."""
+    return Pace(1024 * 1024, milliseconds)
+
+
 class Rejected(Exception):
     """A handler's word that this event's content can never be applied; its text is the reason."""
 
@@ -69,8 +94,8 @@ class Consumers:
         self.service = service
         self.subscriptions: dict[tuple[str, str], Subscription] = {}
         """By lane and topic."""
-        self.gathered: dict[str, int] = {}
-        """Milliseconds that a lane lets events gather for, so that many take effect as one batch."""
+        self.paces: dict[str, Pace] = {}
+        """How a lane asks the broker, where that isn't `Pace()`."""
 
     def on(self, kind: type[Event], *, lane: str = "facts") -> Callable[[Handler], Handler]:
         """Register a handler `(conn, event, envelope)`; one a topic in each lane."""
@@ -94,10 +119,9 @@ class Consumers:
 
         return register
 
-    def gather(self, lane: str, milliseconds: int) -> None:
-        """Nobody waits for this lane's effects: the broker answers it at most so often (KIP-74's
-        `fetch.min.bytes`), which spares it, us and the database most of the work of small batches."""
-        self.gathered[lane] = milliseconds
+    def pace(self, lane: str, pace: "Pace") -> None:
+        """Say how this lane asks the broker for more."""
+        self.paces[lane] = pace
 
     def lanes(self) -> dict[str, list[str]]:
         """Topics by lane."""

@@ -24,7 +24,7 @@ from shared.topics import MAX_RECORD_BYTES, client_options
 log = logging.getLogger(__name__)
 
 LOCK = 7_240_116
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 """While events come; for what other processes commit, this process is woken for its own."""
 IDLE_POLL_SECONDS = 0.1
 IDLE_AFTER_SECONDS = 2.0
@@ -97,11 +97,11 @@ class Relay:
         try:
             while True:
                 self._woken.clear()
-                sent = await self._round(conn, producer)
+                sent, all_sent = await self._round(conn, producer)
                 self.last_round = time.monotonic()
                 if sent:
                     busy = self.last_round
-                else:
+                if all_sent:
                     idle = self.last_round - busy > IDLE_AFTER_SECONDS
                     await self._rest(IDLE_POLL_SECONDS if idle else POLL_SECONDS)
         finally:
@@ -115,10 +115,11 @@ class Relay:
 
     async def _round(
         self, conn: "asyncpg.Connection[asyncpg.Record]", producer: AIOKafkaProducer
-    ) -> int:
+    ) -> tuple[int, bool]:
+        """Publish a batch; how many records it had, and whether that was all there was."""
         rows = await conn.fetch(PENDING, BATCH_ROWS, BATCH_BYTES)
         if not rows:
-            return 0
+            return 0, True
         failpoint("relay.before_send")
         await asyncio.wait_for(_send(producer, rows), SEND_TIMEOUT)
         failpoint("relay.after_send")
@@ -129,7 +130,8 @@ class Relay:
         failpoint("relay.after_mark")
         self.published += len(rows)
         metrics.relay_published.add(len(rows), {"service": self.name})
-        return len(rows)
+        size = sum(len(row["payload"]) for row in rows)
+        return len(rows), len(rows) < BATCH_ROWS and size < BATCH_BYTES
 
     async def _refill_an_empty_broker(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         """A broker that lost its memory (a topic with nothing in it, ever) is filled again."""

@@ -31,7 +31,8 @@ class KafkaSettings(BaseSettings):
     ca_file: Path | None = None
     session_timeout_ms: int = 10_000
     heartbeat_ms: int = 1_000
-    fetch_max_wait_ms: int = 100
+    fetch_max_wait_ms: int = 500
+    """The longest that a lane waits for the broker's answer; its own pace may be quicker."""
 
 
 class ServiceSettings(BaseSettings):

@@ -23,7 +23,7 @@ def kafka_settings(broker: Broker) -> KafkaSettings:
         idempotent=broker.kind == "kafka",
         session_timeout_ms=2000 if broker.kind == "tansu" else 6000,
         heartbeat_ms=300,
-        fetch_max_wait_ms=20 if broker.kind == "tansu" else 100,
+        fetch_max_wait_ms=20 if broker.kind == "tansu" else 500,
         partitions=2,
     )
 

@@ -50,8 +50,10 @@ def kafka_environment(kind: str, port: int) -> Environment:
         # Tansu has no idempotent producer
         "FACTEUR_KAFKA_IDEMPOTENT": "true" if kind == "kafka" else "false",
         "FACTEUR_KAFKA_SESSION_TIMEOUT_MS": "3000" if kind == "kafka" else "2000",
-        "FACTEUR_KAFKA_HEARTBEAT_MS": "300",
-        "FACTEUR_KAFKA_FETCH_MAX_WAIT_MS": "100" if kind == "kafka" else "20",
+        "FACTEUR_KAFKA_HEARTBEAT_MS": "800",
+        # one process a service: fewer partitions are fewer questions
+        "FACTEUR_KAFKA_PARTITIONS": "3",
+        "FACTEUR_KAFKA_FETCH_MAX_WAIT_MS": "500" if kind == "kafka" else "20",
     }
 
 

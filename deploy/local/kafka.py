@@ -164,6 +164,7 @@ broker.heartbeat.interval.ms=300
 message.max.bytes={RECORD_BYTES}
 replica.fetch.max.bytes={RECORD_BYTES}
 socket.request.max.bytes={8 * RECORD_BYTES}
+metadata.max.idle.interval.ms=5000
 log.retention.ms=-1
 offsets.retention.minutes=525600
 log.segment.bytes=268435456

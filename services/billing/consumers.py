@@ -15,14 +15,14 @@ from shared.contracts.delivery import (
 )
 from shared.database import Connection
 from shared.events import Envelope
-from shared.messaging import Consumers, Heard
+from shared.messaging import Consumers, Heard, gathering
 
 consumers = Consumers("billing")
 listen_to_identity(consumers)
 listen_to_billing_access(consumers)
 
 
-consumers.gather("facts", 100)
+consumers.pace("facts", gathering(200))
 
 
 @consumers.on_batch((DeliveryScheduled, DeliveryAttempted, DeliverySucceeded, DeliveryFailed))

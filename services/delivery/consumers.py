@@ -8,12 +8,14 @@ from shared.clock import system_clock
 from shared.contracts.billing import InvoiceIssued, InvoiceRendered
 from shared.database import Connection
 from shared.events import Envelope
-from shared.messaging import Consumers
+from shared.messaging import PROMPT, Consumers
 from shared.outbox import current_traceparent
 
 consumers = Consumers("delivery")
 listen_to_identity(consumers)
 listen_to_billing_access(consumers)
+consumers.pace("facts", PROMPT)
+consumers.pace("readable", PROMPT)
 
 
 @consumers.on(InvoiceIssued)

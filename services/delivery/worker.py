@@ -49,8 +49,8 @@ class Worker:
         try:
             while True:
                 self._woken.clear()
-                if not await self._take():
-                    await self._rest()
+                await self._take()
+                await self._rest()
         finally:
             ear.cancel()
             await self._drain()
@@ -58,11 +58,11 @@ class Worker:
             for channel in self.channels.values():
                 await channel.close()
 
-    async def _take(self) -> int:
-        """Lease as much as there is room for; returns how much was taken."""
+    async def _take(self) -> None:
+        """Lease as much as there is room for."""
         room = self.in_flight - len(self._running)
         if room <= 0:
-            return 0
+            return
         try:
             async with self.db.system_statement() as conn:
                 now = self.clock()
@@ -70,14 +70,13 @@ class Worker:
         except UNAVAILABLE as error:
             log.warning("the worker waits for the database: %s", type(error).__name__)
             await asyncio.sleep(0.5)
-            return 0
+            return
         for delivery in leased:
             held = (delivery.delivery_id, delivery.fence)
             task = asyncio.create_task(self._one(delivery))
             self._running[held] = task
             metrics.in_flight.add(1)
             task.add_done_callback(partial(self._done, held))
-        return len(leased)
 
     async def _one(self, leased: Leased) -> None:
         try:

@@ -9,10 +9,9 @@ from services.portal.store import audit
 from shared.contracts.registry import CONTRACTS
 from shared.database import Connection, Database
 from shared.events import Envelope, Event
-from shared.messaging import Consumers, Heard
+from shared.messaging import Consumers, Heard, gathering
 
 LANE = "audit"
-GATHER_MILLISECONDS = 500
 UNRECORDED = frozenset({"signing_key.published"})
 
 
@@ -20,7 +19,7 @@ def listen_to_everything(consumers: Consumers) -> None:
     """Hear every topic, whoever else of the portal hears it too."""
     kinds = [kind for topic, kind in CONTRACTS.items() if topic not in UNRECORDED]
     consumers.on_batch(kinds, lane=LANE)(record_actions)
-    consumers.gather(LANE, GATHER_MILLISECONDS)
+    consumers.pace(LANE, gathering(500))
 
 
 async def record_actions(conn: Connection, heard: Sequence[Heard]) -> None:

@@ -26,14 +26,14 @@ from shared.contracts.delivery import (
 )
 from shared.database import Connection
 from shared.events import Envelope
-from shared.messaging import Consumers, Heard
+from shared.messaging import Consumers, Heard, gathering
 
 consumers = Consumers("portal")
 listen_to_identity(consumers)
 listen_to_everything(consumers)
 
 
-consumers.gather("facts", 100)
+consumers.pace("facts", gathering(200))
 
 KINDS = (
     InvoiceIssued,

@@ -177,10 +177,10 @@ async def check(validator: Validator, material: Material, day: date) -> list[Fin
     """The findings of the official rules on the document with a placeholder for its number."""
     number = numbering.placeholder(material.series.prefix, material.series.width)
     with tracer.start_as_current_span("apply official rules") as span:
-        xml, _ = written(material, number, day)
+        xml, composed = written(material, number, day)
         if len(xml) > MAX_DOCUMENT_BYTES:
             raise DocumentTooLarge(size=len(xml), limit=MAX_DOCUMENT_BYTES)
-        sets = applicable_sets(ubl.inspect(xml))
+        sets = applicable_sets(composed or ubl.inspect(xml))
         span.set_attribute("facteur.rule_sets", list(sets))
         try:
             with metrics.timed(metrics.rules_time):

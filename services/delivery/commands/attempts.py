@@ -136,23 +136,20 @@ class Attempts:
             )
             if version is None and isinstance(outcome, Delivered):
                 version = await work.prove_late(conn, leased.delivery_id)
+                await work.absolve(conn, leased.endpoint)
             if version is None:
                 log.warning("a late result of delivery %s was set aside", leased.delivery_id)
                 return outcome
             await work.add_attempt(conn, _row(leased, attempt, kind, outcome, started, ended))
             await self._tell(conn, leased, job, outcome, progress, version, started, ended)
-            await self._judge(conn, leased, outcome, progress)
+            await self._judge(conn, leased, progress)
             failpoint("deliver.before_commit")
         failpoint("deliver.after_commit")
         _count(leased, kind, outcome, ended)
         return outcome
 
-    async def _judge(
-        self, conn: Connection, leased: Leased, outcome: Outcome, progress: Progress
-    ) -> None:
-        if isinstance(outcome, Delivered):
-            await work.absolve(conn, leased.endpoint)
-        elif progress.blames_endpoint:
+    async def _judge(self, conn: Connection, leased: Leased, progress: Progress) -> None:
+        if progress.blames_endpoint:
             until = self.clock() + timedelta(seconds=self.schedule.breaker_seconds)
             await work.blame(conn, leased.endpoint, self.schedule.breaker_failures, until)
 

@@ -18,7 +18,7 @@ from shared.contracts.identity import ProfileChanged, SessionRevoked
 from shared.database import Connection, Database, connect
 from shared.dead_letters import DeadLetters
 from shared.events import Actor, Envelope, Event
-from shared.messaging import BatchRunner, Consumers, Heard, Rejected
+from shared.messaging import BatchRunner, Consumers, Heard, Rejected, gathering
 from shared.settings import KafkaSettings
 from shared.topics import (
     MAX_RECORD_BYTES,
@@ -148,7 +148,7 @@ async def tally(new_database: DatabaseFactory, kafka_broker: Broker) -> AsyncIte
     def make_bus() -> tuple[Bus, DeadLetters]:
         if made.together:
             consumers.on_batch([kind])(count_all)
-            consumers.gather("facts", 50)
+            consumers.pace("facts", gathering(50))
         else:
             consumers.on(kind)(count)
         bus = Bus(consumers, kafka)
