@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import importlib
 import signal
 from typing import Any
@@ -38,6 +39,7 @@ def run_service(arguments: argparse.Namespace) -> int:
     module = importlib.import_module(f"services.{arguments.service}.app")
     app = module.create_app()
     settings = app.state.service.settings
+    _rarely_collected()
     health.serves_at(settings.host, settings.port)
     uvicorn.run(
         app,
@@ -54,6 +56,14 @@ def run_service(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _rarely_collected() -> None:
+    """What is loaded by now stays for good, and what comes is mostly freed by its last reference:
+    looking for cycles less often saves a good part of the processor time of every request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 def run_worker(names: str) -> int:
     """A delivery worker until SIGTERM; what is under way is finished."""
     import uvloop
@@ -68,6 +78,8 @@ def run_worker(names: str) -> int:
     if unknown or not wanted:
         raise LookupError(f"no such channel: {', '.join(unknown)}; there are {', '.join(CHANNELS)}")
     telemetry.set_up(f"delivery-{'-'.join(wanted)}")
+
+    _rarely_collected()
 
     async def until_told() -> None:
         signing = asyncio.create_task(health.keep_signing())
