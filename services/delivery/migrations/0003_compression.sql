@@ -1,0 +1,2 @@
+SELECT compress_fast('document', 'content');
+SELECT compress_fast('delivery', 'prepared');
