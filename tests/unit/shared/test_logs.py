@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
@@ -34,6 +35,7 @@ async def test_a_line_carries_the_trace_the_span_and_the_company_of_its_request(
     monkeypatch.setattr(telemetry, "tracer", tracer)
     app, company = FastAPI(telemetry={"tracing": False}), uuid4()
     app.add_middleware(http.Edge, max_body=1000)
+    app.state.service = SimpleNamespace(settings=SimpleNamespace(trusted_proxies=()))
 
     @app.get("/for/{company}")
     async def _(company: str) -> None:
