@@ -6,13 +6,10 @@ from uuid import UUID
 from services.identity import announce
 from services.identity.domain import access
 from services.identity.domain.errors import (
-    EmailTaken,
     LegalInformationWrong,
     PeopleOnly,
-    WeakPassword,
 )
 from services.identity.domain.legal import wrong_fields
-from services.identity.domain.passwords import hash_password, strength_of, wrong_password
 from services.identity.store import companies, profiles, users
 from services.identity.store.companies import CompanyRow
 from shared.access.guard import Principal
@@ -30,52 +27,43 @@ class Founder:
     """Who registers a company: its first owner."""
 
     email: str
-    password: str
+    password_hash: str
+    password_strength: int
     first_name: str
     last_name: str
     language: str
 
 
-async def register_company(
-    db: Database, kind: CompanyKind, legal: Company, founder: Founder, clock: Clock
+async def found_company(
+    conn: Connection, kind: CompanyKind, legal: Company, founder: Founder, clock: Clock
 ) -> tuple[CompanyRow, UUID]:
     """A company and its first owner (D1); returns the company and the owner's user id."""
-    check_legal(legal)
-    if problem := wrong_password(founder.password):
-        raise WeakPassword(errors=[{"field": "password", "message": problem}])
-    password_hash = await hash_password(founder.password)
-    strength = await strength_of(
-        founder.password, founder.email, founder.first_name, founder.last_name, legal.name
+    user = users.UserRow(
+        new_id(),
+        founder.email,
+        founder.first_name,
+        founder.last_name,
+        founder.language,
+        founder.password_hash,
     )
-    async with db.system_transaction() as conn:
-        if await users.by_email(conn, founder.email):
-            raise EmailTaken("This e-mail has an account already; sign in with it.")
-        user = users.UserRow(
-            new_id(),
-            founder.email,
-            founder.first_name,
-            founder.last_name,
-            founder.language,
-            password_hash,
-        )
-        actor = Actor(kind="user", id=str(user.user_id))
-        await users.add_user(conn, user, clock())
-        await users.set_password(conn, user.user_id, password_hash, strength)
-        row = await add_company(conn, kind, None, legal, actor, clock)
-        membership = users.MembershipRow(
-            new_id(),
-            row.company_id,
-            user.user_id,
-            "owner",
-            "internal",
-            None,
-            access.founder_rights(kind),
-            access.apps_of("owner", []),
-            active=True,
-            version=1,
-        )
-        await users.add_membership(conn, membership)
-        await announce.membership(conn, membership, user, actor)
+    actor = Actor(kind="user", id=str(user.user_id))
+    await users.add_user(conn, user, clock())
+    await users.set_password(conn, user.user_id, founder.password_hash, founder.password_strength)
+    row = await add_company(conn, kind, None, legal, actor, clock)
+    membership = users.MembershipRow(
+        new_id(),
+        row.company_id,
+        user.user_id,
+        "owner",
+        "internal",
+        None,
+        access.founder_rights(kind),
+        access.apps_of("owner", []),
+        active=True,
+        version=1,
+    )
+    await users.add_membership(conn, membership)
+    await announce.membership(conn, membership, user, actor)
     return row, user.user_id
 
 

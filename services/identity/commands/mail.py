@@ -1,4 +1,4 @@
-"""Mail of identity's own: invitations. Written with the change, sent by a loop."""
+"""Mail of identity's own: invitations, sign-ups. Written with the change, sent by a loop."""
 
 import asyncio
 import logging
@@ -44,6 +44,57 @@ INVITATION: Letter = {
         (
             "Hello {name},\n\n{company} has given you access. Choose your password here:\n\n{link}\n\n"
             "This link works once and expires in {days} days.\n"
+        ),
+    ),
+}
+
+
+CONFIRMATION: Letter = {
+    "fr": (
+        "Confirmez votre adresse",
+        (
+            "Bonjour {name},\n\nConfirmez votre adresse pour ouvrir le compte de {company} :\n\n{link}\n\n"
+            "Ce lien sert une seule fois et expire dans 24 heures. Si vous n’avez rien demandé, ignorez ce "
+            "message : aucun compte n’est ouvert.\n"
+        ),
+    ),
+    "nl": (
+        "Bevestig uw adres",
+        (
+            "Dag {name},\n\nBevestig uw adres om de account van {company} te openen:\n\n{link}\n\n"
+            "Deze link werkt één keer en vervalt over 24 uur. Heeft u niets gevraagd, negeer dan dit "
+            "bericht: er wordt geen account geopend.\n"
+        ),
+    ),
+    "en": (
+        "Confirm your address",
+        (
+            "Hello {name},\n\nConfirm your address to open the account of {company}:\n\n{link}\n\n"
+            "This link works once and expires in 24 hours. If you asked for nothing, ignore this "
+            "message: no account is opened.\n"
+        ),
+    ),
+}
+KNOWN_ALREADY: Letter = {
+    "fr": (
+        "Vous avez déjà un compte",
+        (
+            "Bonjour {name},\n\nQuelqu’un a voulu créer un compte avec votre adresse ; vous en avez déjà un. "
+            "Connectez-vous ici :\n\n{link}\n\nSi ce n’était pas vous, il n’y a rien à faire.\n"
+        ),
+    ),
+    "nl": (
+        "U heeft al een account",
+        (
+            "Dag {name},\n\nIemand wilde een account maken met uw adres; u heeft er al een. "
+            "Meld u hier aan:\n\n{link}\n\nWas u het niet, dan hoeft u niets te doen.\n"
+        ),
+    ),
+    "en": (
+        "You have an account already",
+        (
+            "Hello {name},\n\nSomebody wanted to create an account with your address; you have one already. "
+            "Sign in here:\n\n{link}\n\nIf it wasn’t you, there is nothing to do.\n"
         ),
     ),
 }

@@ -81,6 +81,12 @@ class LegalInformationWrong(Invalid):
     slug, title = "legal-information", "Legal information"
 
 
+class RegistrationOver(Problem):
+    """This link was used or has expired; sign up again."""
+
+    status, slug, title = 410, "registration-over", "Link over"
+
+
 class WeakPassword(Invalid):
     """Choose a longer password."""
 

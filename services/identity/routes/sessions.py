@@ -3,12 +3,11 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
 from services.identity import views
-from services.identity.commands import companies as company_commands
-from services.identity.commands import factors, invitations, passkeys, sessions
+from services.identity.commands import factors, invitations, passkeys, registrations, sessions
 from services.identity.domain.passkeys import site_of
 from services.identity.routes.person import Ctx, From
 from shared.contracts.identity import Company
@@ -46,6 +45,10 @@ class TokenRequest(Body):
     company_id: UUID | None = None
 
 
+class Confirmation(Body):
+    secret: Annotated[str, Field(max_length=100)]
+
+
 class Acceptance(Body):
     secret: Annotated[str, Field(max_length=100)]
     password: Password
@@ -72,14 +75,26 @@ Secret = Annotated[str, Depends(session_secret)]
 
 
 @router.post("/registrations", status_code=201)
-async def register(body: Registration, ctx: Ctx) -> dict[str, Any]:
-    """Register a company; whoever does is its first owner."""
-    founder = company_commands.Founder(
-        body.email, body.password, body.first_name, body.last_name, body.language
-    )
-    row, user_id = await company_commands.register_company(
-        ctx.db, body.kind, body.company, founder, ctx.clock
-    )
+async def register(body: Registration, response: Response, ctx: Ctx) -> dict[str, Any]:
+    """Register a company; whoever does is its first owner. 202 and always the same answer where a
+    mail server is configured: the letter says what to do."""
+    wanted = registrations.SignUp(
+        body.kind, body.company, body.email, body.password, body.first_name, body.last_name,
+        body.language,
+    )  # fmt: skip
+    if ctx.settings.smtp is not None:
+        confirming = registrations.Confirming(ctx.box, ctx.settings.portal_url)
+        await registrations.ask_to_confirm(ctx.db, wanted, confirming, ctx.clock)
+        response.status_code = 202
+        return {"confirmation": "by e-mail"}
+    row, user_id = await registrations.register_at_once(ctx.db, wanted, ctx.clock)
+    return {**views.company_view(row), "user_id": str(user_id)}
+
+
+@router.post("/registrations/confirm", status_code=201)
+async def confirm_registration(body: Confirmation, ctx: Ctx) -> dict[str, Any]:
+    """Open the account that a letter's link stands for; once."""
+    row, user_id = await registrations.confirm(ctx.db, body.secret, ctx.box, ctx.clock)
     return {**views.company_view(row), "user_id": str(user_id)}
 
 

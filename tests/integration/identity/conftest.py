@@ -88,7 +88,10 @@ class Identity:
             "kind": kind, "company": {**LEGAL, "name": name}, "email": email, "password": PASSWORD,
             "first_name": "Odile", "last_name": "Martin",
         }  # fmt: skip
-        created = await self.client.post("/v1/registrations", json=body)
+        asked = await self.client.post("/v1/registrations", json=body)
+        assert asked.status_code == 202, asked.text
+        secret = {"secret": await self.link(email, "sign-up/confirm")}
+        created = await self.client.post("/v1/registrations/confirm", json=secret)
         assert created.status_code == 201, created.text
         member = await self.sign_in(email)
         member.user_id = created.json()["user_id"]

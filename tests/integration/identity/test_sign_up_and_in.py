@@ -1,5 +1,8 @@
 """Sign-up, sign-in, sessions and passwords over HTTP."""
 
+from uuid import uuid4
+
+from shared.database import connect
 from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity
 
 
@@ -38,6 +41,46 @@ async def test_an_unknown_email_and_a_wrong_password_get_the_same_answer(
     bodies = [{k: v for k, v in a.json().items() if k != "trace_id"} for a in answers]
     assert [a.status_code for a in answers] == [401, 401]
     assert bodies[0] == bodies[1]
+
+
+async def test_sign_up_tells_nobody_who_has_an_account(identity: Identity) -> None:
+    """The same answer for both; the holder of the account hears of it, and nothing is created."""
+    owner = await identity.register()
+    answers = []
+    for address in (owner.email, owner.email.upper(), f"new-{owner.email}"):
+        body = {"company": LEGAL, "email": address, "password": "une tout autre longue phrase",
+                "first_name": "X", "last_name": "Y"}  # fmt: skip
+        answers.append(await identity.client.post("/v1/registrations", json=body))
+    assert [(a.status_code, a.json()) for a in answers] == [(202, answers[0].json())] * 3
+    told = await identity.letter(owner.email, "déjà un compte")
+    assert "/sign-in" in told.get_content()
+    assert (await identity.session(owner.email)).status_code == 201
+    assert (await identity.session(owner.email, "une tout autre longue phrase")).status_code == 401
+    assert (await identity.session(f"new-{owner.email}")).status_code == 401
+
+
+async def test_the_link_of_a_sign_up_works_once_and_a_letter_comes_once_a_minute(
+    identity: Identity,
+) -> None:
+    address = f"{uuid4().hex}@example.org"
+    body = {"company": LEGAL, "email": address, "password": PASSWORD,
+            "first_name": "X", "last_name": "Y"}  # fmt: skip
+    asked = [
+        (await identity.client.post("/v1/registrations", json=body)).status_code for _ in "abc"
+    ]
+    assert asked == [202, 202, 202]
+    secret = {"secret": await identity.link(address, "sign-up/confirm")}
+    path = "/v1/registrations/confirm"
+    answers = [(await identity.client.post(path, json=secret)).status_code for _ in "ab"]
+    assert answers == [201, 410]
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    letters = await db.pool.fetchval(
+        "SELECT count(*) FROM outgoing_mail WHERE recipient = $1", address
+    )
+    await db.close()
+    assert letters == 1
+    unknown = await identity.client.post(path, json={"secret": "nothing"})
+    assert unknown.status_code == 410
 
 
 async def test_wrong_check_digits_are_refused_field_by_field(identity: Identity) -> None:

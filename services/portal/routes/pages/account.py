@@ -43,12 +43,31 @@ async def sign_up(visitor: Anyone) -> Response:
     legal = legal_of(visitor)
     body = {**values, "password": str(visitor.form.get("password", "")), "company": legal}
     try:
-        await visitor.ask("identity", "POST", "/v1/registrations", json=body)
+        answer = await visitor.ask("identity", "POST", "/v1/registrations", json=body)
     except Problem as problem:
         for error in problem.extra.get("errors") or []:
             error["field"] = str(error.get("field", "")).removeprefix("company.")
         return visitor.refused("account/sign_up.html", problem, values={**values, "company": legal})
+    if answer.status_code == 202:
+        return visitor.page("account/check_mail.html", email=values["email"])
     return visitor.go(f"/sign-in?email={quote(values['email'])}", "signed_up")
+
+
+@router.get("/sign-up/confirm/{secret}")
+async def confirmation(secret: str, visitor: Anyone) -> Response:
+    """Where the letter's link leads: confirming is a press of a button, not a mail scanner's visit."""
+    return visitor.page("account/confirm.html", secret=secret[:100])
+
+
+@router.post("/sign-up/confirm/{secret}")
+async def confirm(secret: str, visitor: Anyone) -> Response:
+    """Open the account."""
+    body = {"secret": secret[:100]}
+    try:
+        await visitor.ask("identity", "POST", "/v1/registrations/confirm", json=body)
+    except Problem as problem:
+        return visitor.refused("account/confirm.html", problem, secret=secret[:100])
+    return visitor.go("/sign-in", "signed_up")
 
 
 @router.get("/invitation/{secret}")
