@@ -40,6 +40,7 @@ class BillingEvent(Event):
 
     company_id: UUID
     firm_id: UUID
+    """Who administers the portal: the firm, or the company itself where no firm does."""
     enabled: bool
     profiles: list[ProfileRef]
 

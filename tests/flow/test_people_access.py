@@ -220,3 +220,46 @@ async def recorded(running: Platform, company: UUID) -> list[str]:
     )
     await db.close()
     return [r["event"]["action"] for r in rows if r["event"]["company_id"] == str(company)]
+
+
+async def test_a_company_that_nobody_administers_opens_its_own_facturation(
+    running: Platform,
+) -> None:
+    """Self-registered: its owner goes through the same preconditions and warning; others don't."""
+    from tests.integration.portal.conftest import pages_of
+    from tests.platform import SELLER
+
+    owner, stranger = await running.register(SELLER), await running.register(SELLER)
+    pages, other = await pages_of(running, owner), await pages_of(running, stranger)
+    path = f"/companies/{owner.company_id}/billing"
+    profile = await owner.at("identity").get(f"/v1/companies/{owner.company_id}/profiles")
+    chosen = next(p["profile_id"] for p in profile.json() if p["name"] == "Gérant")
+    order = {"enabled": "on", "profile": chosen}
+    assert (await pages.post(f"{path}/warning", **order)).status_code == 409
+    await running.subscribe(owner.company_id, "invoicing")
+    warned = await pages.post(f"{path}/warning", **order)
+    assert warned.status_code == 200
+    assert owner.email in warned.text
+    token = warned.text.split('name="preview" value="')[1].split('"')[0]
+    for answer in (
+        await other.get(path),
+        await other.post(f"{path}/warning", **order),
+        await other.post(path, **order, preview=token),
+    ):
+        assert answer.status_code == 404
+    assert (await pages.post(path, **order, preview="stale")).status_code == 409
+    assert await closed_to(owner) == set(ROUTES)
+    assert (await pages.post(path, **order, preview=token)).status_code == 303
+
+    async def opened() -> bool:
+        return await closed_to(owner) == set()
+
+    await eventually(opened, WITHIN)
+    off = await pages.post(f"{path}/warning")
+    token = off.text.split('name="preview" value="')[1].split('"')[0]
+    assert (await pages.post(path, preview=token)).status_code == 303
+
+    async def closed() -> bool:
+        return await closed_to(owner) == set(ROUTES)
+
+    await eventually(closed, WITHIN)

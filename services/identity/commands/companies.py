@@ -50,13 +50,14 @@ async def found_company(
     await users.add_user(conn, user, clock())
     await users.set_password(conn, user.user_id, founder.password_hash, founder.password_strength)
     row = await add_company(conn, kind, None, legal, actor, clock)
+    profile_id = await profiles.named(conn, row.company_id, access.FOUNDER_PROFILE)
     membership = users.MembershipRow(
         new_id(),
         row.company_id,
         user.user_id,
         "owner",
         "internal",
-        None,
+        profile_id,
         access.founder_rights(kind),
         access.apps_of("owner", []),
         active=True,

@@ -15,8 +15,11 @@ from shared.access.rights import (
 )
 from shared.contracts.identity import CompanyKind, MembershipKind
 
+FOUNDER_PROFILE = "Gérant"
+"""What the first owner has: facturation is opened for profiles, and nobody changes himself."""
+
 DEFAULT_PROFILES: dict[str, tuple[str, ...]] = {
-    "Gérant": (INVOICING, DOCUMENT_MANAGEMENT, COMPANY_SETTINGS, AUDIT),
+    FOUNDER_PROFILE: (INVOICING, DOCUMENT_MANAGEMENT, COMPANY_SETTINGS, AUDIT),
     "Comptable": (INVOICING, DOCUMENT_MANAGEMENT),
     "Assistant": (INVOICING,),
 }

@@ -122,11 +122,22 @@ async def set_subscription(
 
 async def _administered(conn: Connection, caller: Principal, company_id: UUID) -> Situation:
     situation = await portals.situation(conn, company_id)
+    if situation is not None and _is_own(situation, caller):
+        return situation
     if situation is None or caller.company_kind != "firm" or situation.firm_id != caller.company_id:
         raise NotFound
     if MASS_DEPLOYMENT not in caller.rights:
         raise NoMassDeployment
     return situation
+
+
+def _is_own(situation: Situation, caller: Principal) -> bool:
+    """A company that no firm administers is its own administrator; its owners act for it."""
+    return (
+        situation.firm_id is None
+        and caller.company_id == situation.company_id
+        and (caller.role, caller.kind) == ("owner", "internal")
+    )
 
 
 async def write(

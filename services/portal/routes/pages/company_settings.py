@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.portal.commands import subscription as commands
-from services.portal.web.settings_of import company_of
+from services.portal.web.settings_of import company_of, owned
 from services.portal.web.visitor import SignedIn, Visitor
 from shared.access.rights import APPS, COMPANY_SETTINGS
-from shared.problems import Forbidden, Invalid, NotFound, Problem
+from shared.problems import Invalid, Problem
 
 router = APIRouter(include_in_schema=False, prefix="/companies/{company_id}")
 
@@ -47,7 +47,7 @@ async def api_keys(company_id: UUID, visitor: SignedIn) -> Response:
 @router.post("/api-keys")
 async def create_key(company_id: UUID, visitor: SignedIn) -> Response:
     """A key for a partner system; its secret is shown once."""
-    await _owned(visitor, company_id)
+    await owned(visitor, company_id)
     days = visitor.field("days")
     body = {
         "name": visitor.field("key_name"),
@@ -63,7 +63,7 @@ async def create_key(company_id: UUID, visitor: SignedIn) -> Response:
 
 @router.post("/api-keys/{key_id}/revoke")
 async def revoke_key(company_id: UUID, key_id: UUID, visitor: SignedIn) -> Response:
-    await _owned(visitor, company_id)
+    await owned(visitor, company_id)
     try:
         await visitor.ask("identity", "DELETE", f"/v1/api-keys/{key_id}")
     except Problem as problem:
@@ -79,7 +79,7 @@ async def subscription(company_id: UUID, visitor: SignedIn) -> Response:
 @router.post("/subscription")
 async def buy_seats(company_id: UUID, visitor: SignedIn) -> Response:
     """Buy additional users."""
-    await _owned(visitor, company_id)
+    await owned(visitor, company_id)
     state = visitor.request.app.state
     more, seen = visitor.field("more"), visitor.field("version")
     try:
@@ -117,16 +117,6 @@ async def change_privacy(company_id: UUID, visitor: SignedIn) -> Response:
     return visitor.go(f"/companies/{company_id}/privacy", "privacy_saved")
 
 
-async def _owned(visitor: Visitor, company_id: UUID) -> dict[str, Any]:
-    """The company, for its owners; for its other people 403, for everybody else it doesn't exist."""
-    known = await company_of(visitor, company_id)
-    if not known["own"]:
-        raise NotFound
-    if not known["owner"]:
-        raise Forbidden(slug="owners-only")
-    return known
-
-
 async def _keys(
     visitor: Visitor,
     company_id: UUID,
@@ -135,7 +125,7 @@ async def _keys(
     secret: str = "",
     values: dict[str, Any] | None = None,
 ) -> Response:
-    known = await _owned(visitor, company_id)
+    known = await owned(visitor, company_id)
     keys = await visitor.get("identity", "/v1/api-keys")
     shown = {
         **known,
@@ -152,7 +142,7 @@ async def _keys(
 async def _subscription(
     visitor: Visitor, company_id: UUID, problem: Problem | None = None
 ) -> Response:
-    known = await _owned(visitor, company_id)
+    known = await owned(visitor, company_id)
     database = visitor.request.app.state.service.database
     row = await commands.subscription_of(database, visitor.me, company_id)
     shown = {
