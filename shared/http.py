@@ -1,5 +1,6 @@
 """HTTP edge of every service: problems as RFC 9457, bounded bodies, a trace, the caller."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -8,9 +9,10 @@ from ipaddress import ip_address
 from time import perf_counter
 from typing import Annotated, Any
 
+import asyncpg
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 from starlette.exceptions import HTTPException
@@ -20,11 +22,28 @@ from shared.access.guard import Guard, Principal
 from shared.database import TRANSIENT, UNAVAILABLE
 from shared.logs import acting_for
 from shared.origin import coming_from, network_of
-from shared.problems import Forbidden, Invalid, NotReady, Problem, TooLarge, Unauthenticated
+from shared.problems import (
+    Forbidden,
+    Invalid,
+    NotReady,
+    Problem,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+)
 from shared.settings import ServiceSettings
 from shared.telemetry import continued, current_trace_id
 
 log = logging.getLogger(__name__)
+
+UNSTORABLE: tuple[type[Exception], ...] = (
+    UnicodeEncodeError,
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.DataError,
+)
+"""What a NUL, or half of a character, comes to; PostgreSQL stores neither."""
+UNSTORABLE_TEXT = "A text holds a character that can't be stored (NUL, or half of one)."
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,13 +60,14 @@ ANSWER_HEADERS = (
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def problem_response(problem: Problem) -> JSONResponse:
+def problem_response(problem: Problem) -> Response:
     """The problem as `application/problem+json`, with the trace id to quote to support."""
     body = problem.body()
     if trace_id := current_trace_id():
         body["trace_id"] = trace_id
-    return JSONResponse(
-        json.loads(json.dumps(body, default=str)),
+    # escaped, so that whatever a client wrote can be told back
+    return Response(
+        json.dumps(body, default=str),
         status_code=problem.status,
         headers=problem.headers,
         media_type="application/problem+json",
@@ -58,11 +78,11 @@ def install(app: FastAPI) -> None:
     """Problem details for everything that can be refused; nothing else leaves a service."""
 
     @app.exception_handler(Problem)
-    async def _(_: Request, problem: Problem) -> JSONResponse:
+    async def _(_: Request, problem: Problem) -> Response:
         return problem_response(problem)
 
     @app.exception_handler(RequestValidationError)
-    async def _(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _(_: Request, error: RequestValidationError) -> Response:
         fields = [
             {
                 "field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]),
@@ -73,13 +93,20 @@ def install(app: FastAPI) -> None:
         return problem_response(Invalid(errors=fields))
 
     @app.exception_handler(HTTPException)
-    async def _(_: Request, error: HTTPException) -> JSONResponse:
+    async def _(_: Request, error: HTTPException) -> Response:
         title = str(error.detail)
         return problem_response(
             Problem(title, status=error.status_code, slug=f"http-{error.status_code}", title=title)
         )
 
-    async def away(_: Request, error: Exception) -> JSONResponse:
+    async def unstorable(_: Request, error: Exception) -> Response:
+        log.info("a text that can't be stored: %s", type(error).__name__)
+        return problem_response(Invalid(UNSTORABLE_TEXT))
+
+    for text in UNSTORABLE:
+        app.add_exception_handler(text, unstorable)
+
+    async def away(_: Request, error: Exception) -> Response:
         log.warning("database away during a request: %s", type(error).__name__)
         return problem_response(NotReady())
 
@@ -87,19 +114,24 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, away)
 
     @app.exception_handler(Exception)
-    async def _(request: Request, error: Exception) -> JSONResponse:
+    async def _(request: Request, error: Exception) -> Response:
         log.error("unexpected at %s %s", request.method, request.url.path, exc_info=error)
         return problem_response(Problem("Quote the trace id to support; nothing was changed."))
 
 
+BODY_SECONDS = 60.0
+"""How long a request may take to arrive: eleven megabytes at 1.5 Mbit/s."""
+
+
 class Edge:
-    """ASGI middleware: bounds the body, begins or continues the trace of a request."""
+    """ASGI middleware: bounds the body in size and time, begins or continues the trace of a request."""
 
     def __init__(
         self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, max_body: int
     ) -> None:
         self.app = app
         self.max_body = max_body
+        self.body_seconds = BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(("/health", "/static")):
@@ -119,19 +151,26 @@ class Edge:
                     await too_large(scope, receive, exchange.observed(send))
                     return
                 with coming_from(network_of(client_address(Request(scope)))):
-                    await self.app(scope, self._bounded(receive), exchange.observed(send))
+                    await self.app(scope, self._bounded(receive, exchange), exchange.observed(send))
             finally:
                 exchange.end()
 
-    def _bounded(self, receive: Receive) -> Receive:
-        seen = 0
+    def _bounded(self, receive: Receive, exchange: "Exchange") -> Receive:
+        seen, over = 0, False
+        deadline = asyncio.get_running_loop().time() + self.body_seconds
 
         async def bounded() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
+            nonlocal seen, over
+            if over:  # what follows the body is that the client goes, whenever it does
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise exchange.refuse(TooSlow(seconds=self.body_seconds)) from None
+            seen, over = seen + len(message.get("body", b"")), not message.get("more_body", False)
             if seen > self.max_body:
-                raise TooLarge(limit=self.max_body)
+                raise exchange.refuse(TooLarge(limit=self.max_body))
             return message
 
         return bounded
@@ -146,26 +185,40 @@ class Exchange:
     status: int = 500
     """What the outermost handler answers when the application didn't."""
     ended: bool = False
+    refusal: Problem | None = None
+    """Why the body wasn't read to its end: the answer, whatever became of it inside."""
     began: float = field(default_factory=perf_counter)
 
     def observed(self, send: Send) -> Send:
-        """`send`, with its answer looked at; adds the headers that every answer carries."""
+        """`send`, with its answer looked at; where the body was refused, that is the answer."""
 
         async def observed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self.status = message["status"]
-                headers = [
-                    *message.get("headers", []),
-                    (b"x-trace-id", current_trace_id().encode()),
-                ]
-                told = {name.lower() for name, _ in headers}
-                message["headers"] = headers + [h for h in ANSWER_HEADERS if h[0] not in told]
-                # a stream stays open for as long as somebody looks: its answer is its head
-                if any(v.startswith(b"text/event-stream") for _, v in message["headers"]):
-                    self.end()
-            await send(message)
+            if self.refusal is None:
+                await send(self._told(message))
+            elif message["type"] == "http.response.start":
+                answer = problem_response(self.refusal)
+                start = {"type": message["type"], "status": answer.status_code}
+                await send(self._told({**start, "headers": answer.raw_headers}))
+                await send({"type": "http.response.body", "body": answer.body})
 
         return observed
+
+    def _told(self, message: Message) -> Message:
+        """The message, with the headers that every answer carries."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", []), (b"x-trace-id", current_trace_id().encode())]
+            there = {name.lower() for name, _ in headers}
+            message["headers"] = headers + [h for h in ANSWER_HEADERS if h[0] not in there]
+            # a stream stays open for as long as somebody looks: its answer is its head
+            if any(v.startswith(b"text/event-stream") for _, v in message["headers"]):
+                self.end()
+        return message
+
+    def refuse(self, problem: Problem) -> Problem:
+        """The body is refused; to be raised where it is read."""
+        self.refusal = problem
+        return problem
 
     def end(self) -> None:
         """Record it, once, under the route's pattern: addresses hold ids without number."""

@@ -71,6 +71,12 @@ class TooLarge(Problem):
     status, slug, title = 413, "too-large", "Too large"
 
 
+class TooSlow(Problem):
+    """The request took too long to arrive; nothing was changed, send it again."""
+
+    status, slug, title = 408, "too-slow", "Too slow"
+
+
 class Invalid(Problem):
     """Some fields can't be accepted; each is named with what to do."""
 

@@ -93,5 +93,5 @@ def verify(token: str, public_key: Mapping[str, Any], now: datetime) -> Claims:
             scopes=tuple(claims["scp"]) if "scp" in claims else None,
             two_factor_pending=bool(claims.get("tfp", False)),
         )
-    except (JoseError, KeyError, ValueError, TypeError) as error:
+    except (JoseError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise Unauthenticated from error

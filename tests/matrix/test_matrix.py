@@ -1,8 +1,6 @@
 """Every route × every kind of person answers as docs/access-matrix.toml says, and tells nothing else."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -11,9 +9,9 @@ from fastapi.routing import iter_route_contexts
 from deploy.local import postgres
 from tests.conftest import DatabaseFactory
 from tests.matrix.document import written
-from tests.matrix.people import HIDDEN, Cast, cast
-from tests.matrix.platform import in_process
+from tests.matrix.people import HIDDEN, Cast
 from tests.matrix.source import ALLOWED, DOCUMENT, SERVICES, source
+from tests.matrix.stage import staged
 from tests.matrix.trying import REFUSALS, Cell, tried
 
 OUTSIDE = ("nobody", "signed out", "not enrolled", "outsider", "other firm", "firm's employee")
@@ -26,16 +24,9 @@ async def everybody(
     migrated_template: DatabaseFactory,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Cast]:
-    made: dict[str, Any] = {}
-    for name in SERVICES:
-        template = await migrated_template(name)
-        made[name] = await postgres.clone(postgres_server.cluster, template, f"{name}_matrix")
-    folder: Path = tmp_path_factory.mktemp("matrix")
-    app = await in_process(lambda name: str(made[name].runtime_dsn), folder)
-    yield await cast(app)
-    await app.close()
-    for name in SERVICES:
-        await postgres.drop(postgres_server.cluster, f"{name}_matrix")
+    folder = tmp_path_factory.mktemp("matrix")
+    async with staged(postgres_server, migrated_template, "matrix", folder) as found:
+        yield found
 
 
 def routes_of(app: FastAPI) -> set[str]:

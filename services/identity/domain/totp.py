@@ -29,7 +29,7 @@ def matching_step(secret: str, code: str, now: datetime, last_step: int) -> int 
     found = None
     for step in range(present - WINDOW, present + WINDOW + 1):
         expected = totp.generate_otp(step)
-        if hmac.compare_digest(expected, code) and step > last_step:
+        if hmac.compare_digest(expected.encode(), code.encode()) and step > last_step:
             found = step
     return found
 

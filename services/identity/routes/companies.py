@@ -8,10 +8,9 @@ from fastapi import APIRouter
 from services.identity import views
 from services.identity.commands import companies as company_commands
 from services.identity.routes.person import Ctx
-from services.identity.routes.sessions import Body
+from services.identity.routes.sessions import Body, LegalBody
 from services.identity.store import companies as store
 from shared.access.rights import AppName
-from shared.contracts.identity import Company
 from shared.http import Caller
 from shared.problems import Forbidden, NotFound
 
@@ -23,7 +22,7 @@ class Apps(Body):
 
 
 @router.post("/companies", status_code=201)
-async def create_company(body: Company, caller: Caller, ctx: Ctx) -> dict[str, Any]:
+async def create_company(body: LegalBody, caller: Caller, ctx: Ctx) -> dict[str, Any]:
     """Create a company that the caller's firm administers."""
     row = await company_commands.create_managed_company(ctx.db, caller, body, ctx.clock)
     return views.company_view(row)
@@ -49,7 +48,7 @@ async def get_company(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, A
 
 
 @router.put("/companies/{company_id}/legal-information")
-async def put_legal(company_id: UUID, body: Company, caller: Caller, ctx: Ctx) -> dict[str, Any]:
+async def put_legal(company_id: UUID, body: LegalBody, caller: Caller, ctx: Ctx) -> dict[str, Any]:
     """Replace the legal information."""
     row = await company_commands.change_legal_information(ctx.db, caller, company_id, body)
     return views.company_view(row)

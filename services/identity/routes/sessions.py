@@ -26,9 +26,15 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class LegalBody(Company):
+    """Legal information as it is sent: a field that there isn't is refused by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Registration(Body):
     kind: Literal["firm", "company"] = "company"
-    company: Company
+    company: LegalBody
     email: EmailStr
     password: Password
     first_name: Name

@@ -100,7 +100,9 @@ async def change_billing(
         await portals.lock(conn, [company_id])
         situation = await _administered(conn, caller, company_id)
         check(situation, enabled, profile_ids)
-        if not hmac.compare_digest(token, preview_token(situation, enabled, profile_ids)):
+        if not hmac.compare_digest(
+            token.encode(), preview_token(situation, enabled, profile_ids).encode()
+        ):
             raise StalePreview
         wanted = frozenset(profile_ids)
         if (situation.enabled, situation.profile_ids) != (enabled, wanted):

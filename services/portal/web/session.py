@@ -65,10 +65,16 @@ def claims_of(token: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _expiry(token: str) -> float:
+    """When the token says that it ends; 0 for whatever is no time."""
+    expires = claims_of(token).get("exp", 0)
+    return float(min(expires, 2**53)) if isinstance(expires, int) else 0.0
+
+
 async def access_token(request: Request) -> str:
     """The token of this request, a fresh one when it ends within two minutes."""
     token = cookie(request, "token")
-    left = float(claims_of(token).get("exp", 0)) - time.time()
+    left = _expiry(token) - time.time()
     if left >= REFRESH_BEFORE_SECONDS:
         return token
     secret = cookie(request, "session")

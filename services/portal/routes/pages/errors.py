@@ -12,7 +12,7 @@ from services.portal.web import session
 from services.portal.web.problems import problem_text
 from services.portal.web.visitor import Visitor, language_of
 from shared.database import UNAVAILABLE
-from shared.http import problem_response
+from shared.http import UNSTORABLE, UNSTORABLE_TEXT, problem_response
 from shared.problems import Invalid, NotFound, NotReady, Problem
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,13 @@ def install(app: FastAPI) -> None:
             for e in error.errors()
         ]
         return answered(request, Invalid(errors=fields) if _is_api(request) else NotFound())
+
+    async def unstorable(request: Request, error: Exception) -> Response:
+        log.info("a text that can't be stored: %s", type(error).__name__)
+        return answered(request, Invalid(UNSTORABLE_TEXT))
+
+    for text in UNSTORABLE:
+        app.add_exception_handler(text, unstorable)
 
     async def away(request: Request, error: Exception) -> Response:
         log.warning("database away during a request: %s", type(error).__name__)

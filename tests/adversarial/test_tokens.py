@@ -1,0 +1,164 @@
+"""Tokens that are stale, forged or meant for somebody else are refused by every service alike."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OKPKey
+
+from services.identity.commands.keys import signing_key
+from shared.access import tokens
+from shared.clock import system_clock
+from tests.adversarial.conftest import World
+
+ROUTES = {
+    "identity": "/v1/me",
+    "billing": "/v1/customers",
+    "delivery": "/v1/deliveries",
+    "portal": "/api/v1/companies/{company}/audit",
+}
+"""What an owner may read, in each service."""
+
+
+def encoded(part: Any) -> str:
+    text = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def decoded(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    head, payload, _ = token.split(".")
+    read = [json.loads(base64.urlsafe_b64decode(p + "=" * (-len(p) % 4))) for p in (head, payload)]
+    return read[0], read[1]
+
+
+async def real_key(world: World) -> tuple[OKPKey, str]:
+    """The key that identity signs with: what an attacker would need, used to sign the wrong thing."""
+    app = world.apps["identity"]
+    async with world.cast.app.databases["identity"].system_transaction() as conn:
+        found = await signing_key(conn, app.state.box, system_clock)
+    return found.key, str(found.key_id)
+
+
+async def answers(world: World, token: str) -> dict[str, int]:
+    company = world.person("owner").company_id
+    return {
+        service: (await world.api(service, "GET", path.format(company=company), f"Bearer {token}"))
+        .status
+        for service, path in ROUTES.items()
+    }  # fmt: skip
+
+
+async def refused_everywhere(world: World, token: str) -> None:
+    assert await answers(world, token) == dict.fromkeys(ROUTES, 401)
+    page = await world.page("GET", "/me", None, cookie=f"facteur_token={token}")
+    assert page.status == 303
+    assert page.header("location").startswith("/sign-in")
+
+
+async def test_a_genuine_token_opens_all_of_them(world: World) -> None:
+    assert await answers(world, world.person("owner").token) == dict.fromkeys(ROUTES, 200)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
+async def test_no_algorithm_is_no_signature(world: World, algorithm: str) -> None:
+    head, claims = decoded(world.person("owner").token)
+    for signature in ("", encoded(b"x")):
+        forged = f"{encoded({**head, 'alg': algorithm})}.{encoded(claims)}.{signature}"
+        await refused_everywhere(world, forged)
+
+
+async def test_the_public_key_is_no_shared_secret(world: World) -> None:
+    """Key confusion: HMAC with what everybody may know."""
+    head, claims = decoded(world.person("owner").token)
+    async with world.cast.app.databases["billing"].system_transaction() as conn:
+        public = await conn.fetchval("SELECT public_key FROM access.signing_keys LIMIT 1")
+    x = json.loads(public)["x"]
+    for secret in (public.encode(), x.encode(), base64.urlsafe_b64decode(x + "=")):
+        signed = f"{encoded({**head, 'alg': 'HS256'})}.{encoded(claims)}"
+        mac = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
+        await refused_everywhere(world, f"{signed}.{encoded(mac)}")
+
+
+async def test_a_key_of_ones_own_signs_nothing(world: World) -> None:
+    head, claims = decoded(world.person("owner").token)
+    own = OKPKey.generate_key("Ed25519")
+    public = own.as_dict(private=False)
+    for extra in ({}, {"jwk": public}, {"jku": "https://evil.example/keys"}):
+        header = {**head, **extra}
+        signed = f"{encoded(header)}.{encoded(claims)}"
+        private: Any = own.private_key
+        await refused_everywhere(world, f"{signed}.{encoded(private.sign(signed.encode()))}")
+
+
+@pytest.mark.parametrize("kid", ["", "x", str(uuid4()), "../../etc/passwd", "' OR 1=1 --", None, 7])
+async def test_an_unknown_key_id_is_refused(world: World, kid: object) -> None:
+    key, _ = await real_key(world)
+    _, claims = decoded(world.person("owner").token)
+    header = {"alg": "Ed25519", "typ": "at+jwt", "kid": kid}
+    private: Any = key.private_key
+    signed = f"{encoded(header)}.{encoded(claims)}"
+    await refused_everywhere(world, f"{signed}.{encoded(private.sign(signed.encode()))}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"aud": "another-system"}, {"iss": "somebody-else"}, {"aud": None}, {"sub": "not an id"},
+        {"exp": int((datetime.now(UTC) - timedelta(seconds=1)).timestamp())},
+        {"exp": "tomorrow"}, {"exp": [1]}, {"exp": 10**400},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_signed_by_us_for_something_else_is_refused(
+    world: World, change: dict[str, object]
+) -> None:
+    key, key_id = await real_key(world)
+    _, claims = decoded(world.person("owner").token)
+    header = {"alg": "Ed25519", "typ": "at+jwt", "kid": key_id}
+    changed = {**claims, **change}
+    await refused_everywhere(world, jwt.encode(header, changed, key, algorithms=["Ed25519"]))
+
+
+async def test_another_kind_of_token_is_refused(world: World) -> None:
+    key, key_id = await real_key(world)
+    _, claims = decoded(world.person("owner").token)
+    for typ in ("JWT", "id+jwt", ""):
+        header = {"alg": "Ed25519", "typ": typ, "kid": key_id}
+        await refused_everywhere(world, jwt.encode(header, claims, key, algorithms=["Ed25519"]))
+
+
+@pytest.mark.parametrize("claim", ["cid", "mid", "sub"])
+async def test_changed_claims_break_the_signature(world: World, claim: str) -> None:
+    head, _, signature = world.person("outsider").token.split(".")
+    _, claims = decoded(world.person("outsider").token)
+    _, wanted = decoded(world.person("owner").token)
+    forged = f"{head}.{encoded({**claims, claim: wanted[claim]})}.{signature}"
+    await refused_everywhere(world, forged)
+
+
+async def test_an_ended_session_ends_its_token(world: World) -> None:
+    await refused_everywhere(world, world.person("signed out").token)
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a.b.c", "....", "🙂.🙂.🙂", "x" * 20_000, "e30.e30.e30", "\0.\0.\0"]
+)
+async def test_what_is_no_token_is_refused(world: World, token: str) -> None:
+    company = world.person("owner").company_id
+    for service, path in ROUTES.items():
+        raw = {"authorization": f"Bearer {token}".encode().decode("latin-1")}
+        from tests.matrix.asgi import request
+
+        answer = await request(world.apps[service], "GET", path.format(company=company), raw)
+        assert answer.status == 401, (service, answer.body)
+
+
+async def test_tokens_live_ten_minutes(world: World) -> None:
+    _, claims = decoded(world.person("owner").token)
+    assert claims["exp"] - claims["iat"] <= tokens.LIFETIME.total_seconds() == 600
