@@ -1,10 +1,14 @@
 """Who plays in the demo: a firm, three companies, their users; signed in through the public APIs."""
 
+import re
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID, uuid5
 
 import httpx
+
+from deploy.demo.waiting import until
 
 PASSWORD = "facteur de démonstration"  # noqa: S105 — printed for whoever browses the demo
 NAMESPACE = UUID("6f1f8a0e-6a55-4f0e-9a35-0d9b5d1f7c11")
@@ -143,8 +147,12 @@ async def firm_admin(urls: dict[str, str]) -> Person:
     }  # fmt: skip
     async with httpx.AsyncClient(base_url=urls["identity"], timeout=30, trust_env=False) as client:
         created = await client.post("/v1/registrations", json=body)
-    if created.is_error:
-        raise Refused(created.text)
+        if created.is_error:
+            raise Refused(created.text)
+        secret = {"secret": await secret_by_mail(urls, email, "sign-up/confirm")}
+        confirmed = await client.post("/v1/registrations/confirm", json=secret)
+        if confirmed.is_error:
+            raise Refused(confirmed.text)
     person = await sign_in(urls, email)
     assert person is not None  # noqa: S101 — just registered
     return person
@@ -179,8 +187,30 @@ async def company_user(
         "apps": ["invoices", "purchases", "peppol", "statistics"],
     }  # fmt: skip
     created = await admin.ask("identity", "POST", f"/v1/companies/{company}/users", json=body)
-    accepted = {"secret": created["invitation"], "password": PASSWORD}
+    if not created["invited"]:
+        return
+    secret = await secret_by_mail(admin.urls, email, "invitation")
+    accepted = {"secret": secret, "password": PASSWORD}
     await admin.ask("identity", "POST", "/v1/invitations/accept", json=accepted)
+
+
+async def secret_by_mail(urls: dict[str, str], email: str, kind: str) -> str:
+    """The secret in the newest letter to somebody, as the mail server of the stack received it."""
+
+    async def arrived() -> str | None:
+        async with httpx.AsyncClient(
+            base_url=urls["mailbox"], timeout=10, trust_env=False
+        ) as client:
+            for listed in reversed((await client.get("/messages.json")).json()):
+                if email not in listed["rcpt_to"]:
+                    continue
+                raw = (await client.get(f"/messages/{listed['id']}/raw")).content
+                text = message_from_bytes(raw, policy=policy.default).get_content()
+                if found := re.search(rf"/{kind}/([\w-]+)", text):
+                    return found.group(1)
+        return None
+
+    return await until(f"a letter to {email}", arrived)
 
 
 def stable_id(*parts: object) -> str:

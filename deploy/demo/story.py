@@ -23,7 +23,8 @@ class Story:
     def __init__(self, stack: Stack, say: Say, corpus: Path, channels: tuple[str, ...]) -> None:
         self.stack, self.say, self.corpus, self.channels = stack, say, corpus, channels
         self.urls = {
-            name: stack.url(name) for name in ("identity", "portal", "billing", "delivery")
+            name: stack.url(name)
+            for name in ("identity", "portal", "billing", "delivery", "mailbox")
         }
         self.proofs = Proofs(stack, channels, say)
         self.step = 0

@@ -2,7 +2,7 @@
 # Generates every secret that docker-compose.yml mounts, each once: what exists is left alone.
 # Usage: deploy/docker/make-secrets.sh [FOLDER]      (default: deploy/docker/secrets, outside git)
 # The mail server: SMTP_HOST, SMTP_PORT, SMTP_SENDER, SMTP_USERNAME, SMTP_PASSWORD at the first run,
-# or edit FOLDER/delivery_smtp. Peppol: put the PEM files into FOLDER/peppol and their paths
+# or edit FOLDER/delivery_smtp and FOLDER/identity_smtp. Peppol: put the PEM files into FOLDER/peppol and their paths
 # (/run/peppol/…) into FOLDER/delivery_peppol; docs/operations.md lists the fields.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,4 +45,6 @@ if [ -n "${SMTP_HOST:-}" ]; then
 else
   echo null | keep delivery_smtp
 fi
+# invitations and sign-ups go by the same server; without one they work, and say less than they should
+keep identity_smtp <"$folder/delivery_smtp"
 echo null | keep delivery_peppol

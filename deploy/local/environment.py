@@ -38,6 +38,11 @@ def service_environment(
             for name in ("identity", "billing", "delivery")
         }
         own["PORTAL_PUBLIC_URL"] = f"http://127.0.0.1:{ports['portal']}"
+    if service == "identity":
+        smtp = _smtp(Pki.at(root / "pki"), ports, "facteur@facteur.example")
+        own["IDENTITY_SMTP"] = json.dumps(smtp)
+        # by its name: browsers know no passkeys for a bare address
+        own["IDENTITY_PORTAL_URL"] = f"http://localhost:{ports['portal']}"
     if service == "delivery":
         own |= _delivery(Pki.at(root / "pki"), ports)
     return {**kafka, **own}
@@ -57,15 +62,19 @@ def kafka_environment(kind: str, port: int) -> Environment:
     }
 
 
+def _smtp(pki: Pki, ports: dict[str, int], sender: str) -> dict[str, Any]:
+    return {
+        "host": "localhost",
+        "port": ports["smtp"],
+        "sender": sender,
+        "ca_file": str(pki.folder / "tls-ca.pem"),
+    }
+
+
 def _delivery(pki: Pki, ports: dict[str, int]) -> Environment:
     folder = pki.folder
     pki.access_point(OUR_ACCESS_POINT)
-    smtp: dict[str, Any] = {
-        "host": "localhost",
-        "port": ports["smtp"],
-        "sender": SENDER,
-        "ca_file": str(folder / "tls-ca.pem"),
-    }
+    smtp = _smtp(pki, ports, SENDER)
     peppol: dict[str, Any] = {
         "certificate": str(folder / f"{OUR_ACCESS_POINT}.pem"),
         "key": str(folder / f"{OUR_ACCESS_POINT}.key"),

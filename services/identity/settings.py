@@ -23,7 +23,8 @@ class IdentitySettings(ServiceSettings):
     failures_per_account: int = 20
     """Failed sign-ins to one account in five minutes before addresses that it never signed in from wait."""
     portal_url: str = "http://127.0.0.1:8000"
-    """Where links in mail lead; never taken from a request."""
+    """Where links in mail lead, and the site that passkeys are good for; never taken from a request."""
     smtp: dict[str, Any] | None = None
-    """Mail server for invitations: host, port, sender, tls (starttls, implicit, plain), ca_file, username,
-    password. Without it, invitations are only shown to whoever invites."""
+    """Mail server for invitations and sign-ups: host, port, sender, tls (starttls, implicit, plain),
+    ca_file, username, password. Without it, invitations are shown to whoever invites, and a sign-up
+    counts at once, which tells whether an address is taken: not for a platform that is open to all."""
