@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.identity.domain.errors import SecondFactorNeeded
 from services.identity.domain.legal import missing_fields
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import companies, factors, passkeys, privacy, profiles, sessions, users
@@ -61,11 +62,15 @@ def line_view(row: MemberLine, now: datetime) -> dict[str, Any]:
 
 
 async def companies_of_session(db: Database, secret: str, clock: Clock) -> list[dict[str, Any]]:
-    """The companies that the person of this session can work in (D12)."""
+    """The companies that the person of this session can work in (D12); SecondFactorNeeded before
+    the second step: a password alone tells nothing."""
     async with db.system_transaction() as conn:
         session = await sessions.by_secret(conn, hash_secret(secret), clock())
         if session is None:
             raise Unauthenticated("The session has ended; sign in again.")
+        enrolled = await factors.enrolled(conn, session.user_id)
+        if enrolled and session.second_factor_at is None:
+            raise SecondFactorNeeded
         found = []
         for row in await users.memberships_of(conn, session.user_id):
             company = await companies.get(conn, row.company_id)
