@@ -232,9 +232,14 @@ class Platform:
 
 @asynccontextmanager
 async def platform(
-    new_database: DatabaseFactory, broker: Broker, folder: Path, **delivery: Any
+    new_database: DatabaseFactory,
+    broker: Broker,
+    folder: Path,
+    *,
+    smtp: dict[str, Any] | None = None,
+    **delivery: Any,
 ) -> AsyncIterator[Platform]:
-    """All four services, ready."""
+    """All four services, ready; `smtp` is identity's mail server."""
     kafka = kafka_settings(broker)
     names = ("identity", "portal", "billing", "delivery")
     databases = {name: await new_database(name) for name in names}
@@ -245,7 +250,7 @@ async def platform(
         retries_file=retries, lease_seconds=4, **delivery,
     )  # fmt: skip
     identity_settings = IdentitySettings(
-        database_url=databases["identity"].runtime_dsn, master_key_file=key
+        database_url=databases["identity"].runtime_dsn, master_key_file=key, smtp=smtp
     )
     async with AsyncExitStack() as stack:
         identity = await stack.enter_async_context(
