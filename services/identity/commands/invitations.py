@@ -8,6 +8,7 @@ from uuid import UUID
 from services.identity import announce
 from services.identity.commands import mail
 from services.identity.commands.companies import may_administer
+from services.identity.commands.sessions import end_session
 from services.identity.domain.errors import AlreadyAccepted, InvitationOver, WeakPassword
 from services.identity.domain.passwords import hash_password, strength_of, wrong_password
 from services.identity.domain.secrets import hash_secret
@@ -19,6 +20,9 @@ from shared.clock import Clock
 from shared.database import Connection, Database
 from shared.problems import NotFound
 from shared.secretbox import SecretBox
+
+RESET_WITHIN = timedelta(hours=1)
+ONCE_IN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,34 @@ async def invite_again(
     return secret
 
 
+async def forgotten_password(db: Database, email: str, inviting: Inviting, clock: Clock) -> None:
+    """Send a link that sets a new password, to whoever has an account; nothing to anybody else, and
+    no more than one a minute."""
+    async with db.system_transaction() as conn:
+        user = await users.by_email(conn, email)
+        if user is None or not inviting.by_mail:
+            return
+        secret, now = secrets.token_urlsafe(32), clock()
+        expires = now + RESET_WITHIN
+        if not await sessions.reset(
+            conn, user.user_id, hash_secret(secret), expires, expires - ONCE_IN
+        ):
+            return
+        await mail.send(
+            conn,
+            inviting.box,
+            mail.RESET,
+            recipient=user.email,
+            language=user.language,
+            clock=clock,
+            name=user.first_name,
+            link=f"{inviting.portal_url}/invitation/{secret}",
+        )
+
+
 async def accept_invitation(db: Database, secret: str, password: str, clock: Clock) -> None:
-    """Set the password of an invited user; single use."""
+    """Set the password of an invited user, or of one who forgot it; single use. Sessions that were
+    opened with the old one end; a second factor stays."""
     if problem := wrong_password(password):
         raise WeakPassword(errors=[{"field": "password", "message": problem}])
     password_hash = await hash_password(password)
@@ -97,3 +127,6 @@ async def accept_invitation(db: Database, secret: str, password: str, clock: Clo
         if user_id is None:
             raise InvitationOver
         await users.set_password(conn, user_id, password_hash, strength)
+        for session in await sessions.open_ones(conn, user_id, clock()):
+            await end_session(conn, session.session_id, user_id, clock())
+        await announce.action(conn, "password_set", user_id=user_id, company_id=None, address="")

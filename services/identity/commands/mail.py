@@ -49,6 +49,32 @@ INVITATION: Letter = {
 }
 
 
+RESET: Letter = {
+    "fr": (
+        "Votre mot de passe",
+        (
+            "Bonjour {name},\n\nChoisissez un nouveau mot de passe ici :\n\n{link}\n\n"
+            "Ce lien sert une seule fois et expire dans une heure. Si vous n’avez rien demandé, ignorez ce "
+            "message : votre mot de passe reste.\n"
+        ),
+    ),
+    "nl": (
+        "Uw wachtwoord",
+        (
+            "Dag {name},\n\nKies hier een nieuw wachtwoord:\n\n{link}\n\n"
+            "Deze link werkt één keer en vervalt over een uur. Heeft u niets gevraagd, negeer dan dit "
+            "bericht: uw wachtwoord blijft.\n"
+        ),
+    ),
+    "en": (
+        "Your password",
+        (
+            "Hello {name},\n\nChoose a new password here:\n\n{link}\n\n"
+            "This link works once and expires in an hour. If you asked for nothing, ignore this "
+            "message: your password stays.\n"
+        ),
+    ),
+}
 CONFIRMATION: Letter = {
     "fr": (
         "Confirmez votre adresse",

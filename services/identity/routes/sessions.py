@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
 from services.identity import views
@@ -49,6 +49,10 @@ class Credentials(Body):
 
 class TokenRequest(Body):
     company_id: UUID | None = None
+
+
+class Forgotten(Body):
+    email: Annotated[str, Field(max_length=320)]
 
 
 class Confirmation(Body):
@@ -168,6 +172,17 @@ async def token(body: TokenRequest, secret: Secret, ctx: Ctx) -> dict[str, Any]:
 async def sign_out(secret: Secret, ctx: Ctx) -> None:
     """End the session everywhere."""
     await sessions.sign_out(ctx.db, secret, ctx.clock)
+
+
+@router.post("/password-resets", status_code=202)
+async def forgotten(body: Forgotten, tasks: BackgroundTasks, ctx: Ctx) -> dict[str, str]:
+    """A letter with a link, if there is such an account; the same answer, as soon, if there isn't."""
+    settings = ctx.settings
+    inviting = invitations.Inviting(
+        settings.invitation_lifetime, settings.portal_url, settings.smtp is not None, ctx.box
+    )
+    tasks.add_task(invitations.forgotten_password, ctx.db, body.email, inviting, ctx.clock)
+    return {"letter": "if there is such an account"}
 
 
 @router.post("/invitations/accept", status_code=204)

@@ -115,6 +115,22 @@ async def invite(conn: Connection, user_id: UUID, secret_hash: bytes, expires_at
     )
 
 
+async def reset(
+    conn: Connection, user_id: UUID, secret_hash: bytes, expires_at: datetime, not_after: datetime
+) -> bool:
+    """A link for whoever forgot the password; False when one that ends after `not_after` is out."""
+    done = await conn.execute(
+        "INSERT INTO invitation (user_id, secret_hash, expires_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (user_id) DO UPDATE SET secret_hash = EXCLUDED.secret_hash, expires_at = EXCLUDED.expires_at "
+        "WHERE invitation.expires_at <= $4",
+        user_id,
+        secret_hash,
+        expires_at,
+        not_after,
+    )
+    return done == "INSERT 0 1"
+
+
 async def take_invitation(conn: Connection, secret_hash: bytes, now: datetime) -> UUID | None:
     """Use up an invitation; None when there is none, it was used or it expired."""
     user_id: UUID | None = await conn.fetchval(

@@ -1,9 +1,11 @@
 """Sign-up, sign-in, sessions and passwords over HTTP."""
 
+import re
 from uuid import uuid4
 
 from shared.database import connect
 from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity
+from tests.services import eventually
 
 
 async def test_who_registers_a_company_is_its_first_owner(identity: Identity) -> None:
@@ -136,3 +138,33 @@ async def test_the_email_can_t_be_changed(identity: Identity) -> None:
     assert refused.json()["errors"][0]["field"] == "email"
     del body["email"]
     assert (await owner.call("PATCH", "/v1/me", json=body)).status_code == 204
+
+
+async def test_a_forgotten_password_is_set_by_a_letter_and_nobody_learns_who_has_an_account(
+    identity: Identity,
+) -> None:
+    owner = await identity.register()
+    answers = [
+        await identity.client.post("/v1/password-resets", json={"email": address})
+        for address in (owner.email, owner.email, f"nobody-{owner.email}")
+    ]
+    assert [(a.status_code, a.json()) for a in answers] == [(202, answers[0].json())] * 3
+
+    async def told() -> str | None:
+        text = (await identity.letter(owner.email)).get_content()
+        found = re.search(r"/invitation/(\S+)", text)
+        return found.group(1) if found else None
+
+    secret = await eventually(told)
+    body = {"secret": secret, "password": "une tout autre longue phrase"}
+    accepted = [await identity.client.post("/v1/invitations/accept", json=body) for _ in "ab"]
+    assert [a.status_code for a in accepted] == [204, 410]
+    assert (await owner.call("GET", "/v1/me")).status_code == 401
+    assert (await identity.session(owner.email)).status_code == 401
+    assert (await identity.session(owner.email, body["password"])).status_code == 201
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    letters = await db.pool.fetchval(
+        "SELECT count(*) FROM outgoing_mail WHERE recipient IN ($1, 'nobody-' || $1)", owner.email
+    )
+    await db.close()
+    assert letters == 2, "the sign-up's and one more"

@@ -4,7 +4,7 @@ import asyncio
 
 from services.identity.store import privacy
 from shared.database import connect
-from tests.integration.identity.conftest import PASSWORD, Identity
+from tests.integration.identity.conftest import PASSWORD, Identity, Member
 from tests.services import eventually
 
 
@@ -190,10 +190,14 @@ async def test_a_key_ends_with_the_access_of_its_maker(identity: Identity) -> No
     second = await identity.employee(owner, "owner")
     made = await second.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"]})
     secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
-    assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 200
+    token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
+    key = Member("", "", token["access_token"], token["company_id"], "", identity.client)
+    own = f"/v1/companies/{owner.company_id}"
+    assert (await key.call("GET", own)).status_code == 200
     users = f"/v1/companies/{owner.company_id}/users"
     assert (await owner.call("DELETE", f"{users}/{second.user_id}")).status_code == 204
     assert (await identity.invite(owner, second.email, "owner")).json()["invited"] is False
+    assert (await key.call("GET", own)).status_code == 401
     assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 401
 
 

@@ -30,6 +30,22 @@ async def welcome(visitor: SignedIn) -> Response:
     return visitor.page("account/welcome.html")
 
 
+@router.get("/password-reset")
+async def forgotten_form(visitor: Anyone, email: str = "") -> Response:
+    return visitor.page("account/forgotten.html", email=email)
+
+
+@router.post("/password-reset")
+async def forgotten(visitor: Anyone) -> Response:
+    """A letter with a link, if there is such an account; the page doesn't say whether."""
+    email = visitor.field("email")
+    try:
+        await visitor.ask("identity", "POST", "/v1/password-resets", json={"email": email})
+    except Problem as problem:
+        return visitor.refused("account/forgotten.html", problem, email=email)
+    return visitor.page("account/reset_mail.html", email=email)
+
+
 @router.get("/sign-up")
 async def sign_up_form(visitor: Anyone) -> Response:
     return visitor.page("account/sign_up.html", values={"language": visitor.language})
