@@ -8,6 +8,7 @@ from shared.access.projection import listen_to_billing_access, listen_to_identit
 from shared.clock import system_clock
 from shared.contracts.delivery import (
     DeliveryAttempted,
+    DeliveryCancelled,
     DeliveryEvent,
     DeliveryFailed,
     DeliveryScheduled,
@@ -25,7 +26,15 @@ listen_to_billing_access(consumers)
 consumers.pace("facts", gathering(200))
 
 
-@consumers.on_batch((DeliveryScheduled, DeliveryAttempted, DeliverySucceeded, DeliveryFailed))
+@consumers.on_batch(
+    (
+        DeliveryScheduled,
+        DeliveryAttempted,
+        DeliverySucceeded,
+        DeliveryFailed,
+        DeliveryCancelled,
+    )
+)
 async def note_deliveries(conn: Connection, heard: Sequence[Heard]) -> None:
     """What became of deliveries: planned, tried without proof, proved, given up."""
     await invoices.save_deliveries(conn, [_noted(event, envelope) for event, envelope in heard])
@@ -63,5 +72,7 @@ def _outcome(event: DeliveryEvent) -> tuple[str, str, dict[str, str]]:
             return "delivered", event.words, event.proof
         case DeliveryFailed():
             return event.reason, event.words, {}
+        case DeliveryCancelled():
+            return "cancelled", "", {}
         case _:
             return "scheduled", "", {}

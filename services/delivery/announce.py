@@ -9,6 +9,7 @@ from services.delivery.store.work import Leased
 from shared import outbox
 from shared.contracts.delivery import (
     DeliveryAttempted,
+    DeliveryCancelled,
     DeliveryFailed,
     DeliveryScheduled,
     DeliverySucceeded,
@@ -116,4 +117,12 @@ async def failed(
     )
     await outbox.append(
         conn, event, actor=SYSTEM, aggregate_version=2 * version + 1, cause=row.cause
+    )
+
+
+async def cancelled(conn: Connection, row: DeliveryRow, number: str, actor: Actor) -> None:
+    """`delivery.cancelled`; `row` is as it was before."""
+    event = DeliveryCancelled.model_validate(_fields(row, number))
+    await outbox.append(
+        conn, event, actor=actor, aggregate_version=2 * (row.version + 1), cause=row.cause
     )

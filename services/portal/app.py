@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from services.portal.audit import watch_chain
 from services.portal.deployer import Deployer
 from services.portal.live import Live
 from services.portal.projections import consumers
@@ -29,6 +30,7 @@ from services.portal.routes.pages import (
     support,
     users,
 )
+from services.portal.routes.pages import audit as audit_pages
 from services.portal.settings import PortalSettings
 from services.portal.web.edge import PageEdge
 from services.portal.web.owners import open_owners
@@ -37,6 +39,7 @@ from shared.service import Service, make_app
 from shared.settings import KafkaSettings
 
 PAGES = (
+    audit_pages,
     account,
     events,
     mass_deployment,
@@ -74,7 +77,7 @@ def create_app(
     app.state.owners = open_owners(urls, settings.owner_timeout_seconds)
     app.state.live = live = Live()
     app.state.deployer = deployer = Deployer(system_clock)
-    service.background = (live.poll, deployer.run)
+    service.background = (live.poll, deployer.run, watch_chain)
     service.on_database = (_listen_for_the_end(live),)
     service.on_stop = (app.state.owners.client.aclose,)
     app.include_router(api.router)

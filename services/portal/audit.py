@@ -1,17 +1,25 @@
 """The audit: a projection of every topic into one hash chain, in a lane of its own."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from services.portal.domain.audit import OMITTED, Break, Entry, Verification, detail_of, link
 from services.portal.store import audit
+from services.portal.store.audit import ChainCheck
+from shared.clock import Clock, system_clock
 from shared.contracts.registry import CONTRACTS
-from shared.database import Connection, Database
+from shared.database import UNAVAILABLE, Connection, Database
 from shared.events import Envelope, Event
 from shared.messaging import Consumers, Heard, gathering
+from shared.service import Service
+
+log = logging.getLogger(__name__)
 
 LANE = "audit"
+CHECK_EVERY_SECONDS = 3600.0
 UNRECORDED = frozenset({"signing_key.published"})
 
 
@@ -52,6 +60,7 @@ def _entry(event: Event, envelope: Envelope, position: int) -> Entry:
         trace_id=envelope.trace_id,
         detail=detail_of(fields),
         hash=b"",
+        origin=envelope.origin,
     )
 
 
@@ -63,6 +72,28 @@ async def verify_chain(db: Database) -> list[Break]:
         async for entry in audit.walk(conn):
             verification.feed(entry)
     return verification.finish(position, digest)
+
+
+async def check_chain(db: Database, clock: Clock) -> list[Break]:
+    """Walk along the whole chain and keep what was found, for those who look at the audit."""
+    broken = await verify_chain(db)
+    async with db.system_transaction() as conn:
+        entries, _ = await audit.head(conn)
+        found = [{"position": b.position, "problem": b.problem} for b in broken]
+        await audit.keep_check(conn, ChainCheck(clock(), entries, found))
+    if broken:
+        log.critical("the audit chain is broken at entry %d", broken[0].position)
+    return broken
+
+
+async def watch_chain(service: Service) -> None:
+    """Once an hour, and at the start."""
+    while True:
+        try:
+            await check_chain(service.database, system_clock)
+        except UNAVAILABLE as error:
+            log.warning("the audit chain waits for the database: %s", type(error).__name__)
+        await asyncio.sleep(CHECK_EVERY_SECONDS)
 
 
 def _action(event: Event, fields: dict[str, object]) -> str:

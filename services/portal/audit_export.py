@@ -1,66 +1,56 @@
 """The table of actions as a spreadsheet: CSV streamed, XLSX in constant memory; formulas escaped."""
 
 import asyncio
-import csv
-import io
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.portal.spreadsheet import BATCH, safe
+from services.portal.spreadsheet import as_csv as written
 from services.portal.store import audit
 from services.portal.store.audit import AuditLine, Filter
 from shared.database import Database
 
-HEAD = ("position", "happened_at", "actor", "name", "action", "subject", "trace_id", "detail")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-BATCH = 500
+Cells = Callable[[AuditLine], list[str]]
+
+HEAD = ("position", "happened_at", "actor", "name", "company", "action", "subject", "origin",
+        "detail", "trace_id")  # fmt: skip
 
 
-def safe(cell: str) -> str:
-    """A cell that a spreadsheet takes as text, never as a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def cells(line: AuditLine) -> list[str]:
-    """The line as text cells."""
+def plain(line: AuditLine) -> list[str]:
+    """The line as cells, for programs."""
     return [
         str(line.position),
         line.happened_at.isoformat(),
-        safe(line.actor),
-        safe(line.actor_name),
-        safe(line.action),
-        safe(line.subject),
-        safe(line.trace_id),
-        safe(json.dumps(line.detail, ensure_ascii=False)),
+        line.actor,
+        line.actor_name,
+        line.company_name,
+        line.action,
+        line.subject,
+        line.origin,
+        json.dumps(line.detail, ensure_ascii=False),
+        line.trace_id,
     ]
 
 
-async def as_csv(db: Database, wanted: Filter) -> AsyncIterator[bytes]:
+def as_csv(
+    db: Database, wanted: Filter, head: Sequence[str] = HEAD, cells: Cells = plain
+) -> AsyncIterator[bytes]:
     """UTF-8 with a byte order mark, `;` between cells, as spreadsheets here expect."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
-    buffer.write("\ufeff")
-    writer.writerow(HEAD)
+    return written(head, _rows(db, wanted, cells))
+
+
+async def _rows(db: Database, wanted: Filter, cells: Cells) -> AsyncIterator[list[str]]:
     async with db.system_transaction() as conn:
-        count = 0
         async for line in audit.stream(conn, wanted):
-            writer.writerow(cells(line))
-            count += 1
-            if count % BATCH == 0:
-                yield _taken(buffer)
-    yield _taken(buffer)
+            yield cells(line)
 
 
-def _taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode()
-
-
-async def as_xlsx(db: Database, wanted: Filter) -> Path:
+async def as_xlsx(
+    db: Database, wanted: Filter, head: Sequence[str] = HEAD, cells: Cells = plain
+) -> Path:
     """A workbook in a temporary file (the caller removes it), written off the event loop."""
     import xlsxwriter
 
@@ -73,16 +63,15 @@ async def as_xlsx(db: Database, wanted: Filter) -> Path:
     }
     book = xlsxwriter.Workbook(str(path), options)
     sheet = book.add_worksheet("audit")
-    sheet.write_row(0, 0, HEAD)
-    async with db.system_transaction() as conn:
-        batch: list[list[str]] = []
-        row = 1
-        async for line in audit.stream(conn, wanted):
-            batch.append(cells(line))
-            if len(batch) == BATCH:
-                row = await asyncio.to_thread(_write, sheet, row, batch)
-                batch = []
-        await asyncio.to_thread(_write, sheet, row, batch)
+    sheet.write_row(0, 0, head)
+    batch: list[list[str]] = []
+    row = 1
+    async for line in _rows(db, wanted, cells):
+        batch.append(line)
+        if len(batch) == BATCH:
+            row = await asyncio.to_thread(_write, sheet, row, batch)
+            batch = []
+    await asyncio.to_thread(_write, sheet, row, batch)
     await asyncio.to_thread(book.close)
     return path
 
@@ -90,6 +79,6 @@ async def as_xlsx(db: Database, wanted: Filter) -> Path:
 def _write(sheet: Any, row: int, batch: list[list[str]]) -> int:
     for line in batch:
         for column, cell in enumerate(line):
-            sheet.write_string(row, column, cell)
+            sheet.write_string(row, column, safe(cell))
         row += 1
     return row

@@ -69,6 +69,8 @@ class InvoiceIssued(Event):
     invoice: Invoice
     original: Document
     """The legal original: UBL 2.1."""
+    draft_id: UUID | None = None
+    """The draft that it was written as."""
 
 
 class InvoiceRendered(Event):
@@ -82,3 +84,46 @@ class InvoiceRendered(Event):
     company_id: UUID
     number: str
     readable: Document
+
+
+class DocumentOpened(Event):
+    """Somebody fetched an issued document: the legal original or its readable form."""
+
+    topic: ClassVar[str] = "document.opened"
+    publisher: ClassVar[str] = "billing"
+    key_field: ClassVar[str] = "invoice_id"
+
+    invoice_id: UUID
+    company_id: UUID
+    number: str
+    form: Literal["original", "readable"]
+
+
+class DraftEdited(Event):
+    """Somebody wrote, edited or removed a draft; what is in it is the company's own business."""
+
+    topic: ClassVar[str] = "draft.edited"
+    publisher: ClassVar[str] = "billing"
+    key_field: ClassVar[str] = "draft_id"
+    public: ClassVar[bool] = False
+
+    draft_id: UUID
+    company_id: UUID
+    customer_id: UUID
+    document_kind: Literal["invoice", "credit_note"]
+    change: Literal["written", "edited", "removed"]
+
+
+class SeriesStarted(Event):
+    """A series of numbers was made, or goes on after another number."""
+
+    topic: ClassVar[str] = "series.started"
+    publisher: ClassVar[str] = "billing"
+    key_field: ClassVar[str] = "series_id"
+    public: ClassVar[bool] = False
+
+    series_id: UUID
+    company_id: UUID
+    prefix: str
+    last_number: int
+    """The next number follows this one."""

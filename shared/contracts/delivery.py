@@ -96,6 +96,12 @@ class DeliveryFailed(DeliveryEvent):
     words: str
 
 
+class DeliveryCancelled(DeliveryEvent):
+    """Somebody took the delivery back before it was on its way, or gave up one that had failed."""
+
+    topic: ClassVar[str] = "delivery.cancelled"
+
+
 class DocumentReceived(Event):
     """A document arrived from the network for one of our companies."""
 

@@ -20,11 +20,15 @@ CONTRACTS: dict[str, type[Event]] = {
         billing.CustomerChanged,
         billing.InvoiceIssued,
         billing.InvoiceRendered,
+        billing.DocumentOpened,
+        billing.DraftEdited,
+        billing.SeriesStarted,
         delivery.ReceptionChanged,
         delivery.DeliveryScheduled,
         delivery.DeliveryAttempted,
         delivery.DeliverySucceeded,
         delivery.DeliveryFailed,
+        delivery.DeliveryCancelled,
         delivery.DocumentReceived,
     )
 }

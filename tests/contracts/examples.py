@@ -53,6 +53,8 @@ def _values() -> dict[str, Any]:
         "company_id": _id(1), "firm_id": _id(2), "membership_id": _id(3), "user_id": _id(4),
         "profile_id": _id(5), "session_id": _id(6), "key_id": _id(7), "action_id": _id(8),
         "customer_id": _id(9), "invoice_id": _id(10), "delivery_id": _id(11), "document_id": _id(12),
+        "draft_id": _id(14), "series_id": _id(15), "prefix": "F-", "last_number": 114,
+        "form": "readable", "change": "written",
         "kind": "company", "company": company, "missing_legal_fields": [], "role": "employee",
         "rights": ["invoicing"], "apps": ["invoices"], "active": True, "email": "luc@example.org",
         "first_name": "Luc", "last_name": "Petit", "language": "fr", "name": "Gérant",

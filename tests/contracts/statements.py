@@ -56,8 +56,10 @@ def _of(
             continue
         row = rows[0] if call in fetches and len(fetches) == len(set(rows)) == 1 else None
         where = f"{path.relative_to(ROOT)}:{call.lineno}"
-        # executemany's rows are known when it runs
-        passed = 0 if call.func.attr == "executemany" else len(call.args) - 1
+        # the rows of executemany, and what a star stands for, are known when it runs
+        starred = any(isinstance(argument, ast.Starred) for argument in call.args)
+        unknown = starred or call.func.attr == "executemany"
+        passed = 0 if unknown else len(call.args) - 1
         yield Statement(where, sql, passed, row)
 
 

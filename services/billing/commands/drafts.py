@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from services.billing.domain.drafting import DraftContent
@@ -14,8 +15,10 @@ from services.billing.domain.errors import (
 )
 from services.billing.store import companies, customers, drafts
 from services.billing.store.drafts import DraftRow
+from shared import outbox
 from shared.access.guard import Principal
 from shared.clock import Clock
+from shared.contracts.billing import DraftEdited
 from shared.database import Connection, Database
 from shared.einvoice.syntax.ubl import Inspection, UblError, inspect
 from shared.einvoice.xml import XmlRefused
@@ -40,7 +43,7 @@ async def write_draft(
     )
     async with db.transaction(caller.company_id) as conn:
         await _require_customer(conn, caller.company_id, customer_id)
-        return await _add(conn, row, clock)
+        return await _add(conn, row, caller, clock)
 
 
 async def post_ubl(
@@ -77,7 +80,7 @@ async def post_ubl(
         row = DraftRow(
             draft_id, caller.company_id, found, series_id, kind, None, xml, own_date, None, 1
         )
-        return await _add(conn, row, clock)
+        return await _add(conn, row, caller, clock)
 
 
 async def change_draft(
@@ -99,6 +102,7 @@ async def change_draft(
         stored = content.model_dump(mode="json", exclude_none=True)
         changed = replace(row, content=stored, version=row.version + 1)
         await drafts.save(conn, changed)
+        await _tell(conn, changed, caller, "edited")
     return changed
 
 
@@ -111,6 +115,23 @@ async def remove_draft(db: Database, caller: Principal, draft_id: UUID) -> None:
         if row.invoice_id is not None:
             raise AlreadyIssued(invoice_id=str(row.invoice_id))
         await drafts.remove(conn, caller.company_id, draft_id)
+        await _tell(conn, replace(row, version=row.version + 1), caller, "removed")
+
+
+async def _tell(
+    conn: Connection,
+    row: DraftRow,
+    caller: Principal,
+    change: Literal["written", "edited", "removed"],
+) -> None:
+    event = DraftEdited(
+        draft_id=row.draft_id,
+        company_id=row.company_id,
+        customer_id=row.customer_id,
+        document_kind="credit_note" if row.kind == "credit_note" else "invoice",
+        change=change,
+    )
+    await outbox.append(conn, event, actor=caller.actor, aggregate_version=row.version)
 
 
 def _own_date(face: Inspection) -> date:
@@ -122,8 +143,9 @@ def _own_date(face: Inspection) -> date:
         ) from error
 
 
-async def _add(conn: Connection, row: DraftRow, clock: Clock) -> DraftRow:
+async def _add(conn: Connection, row: DraftRow, caller: Principal, clock: Clock) -> DraftRow:
     if await drafts.add(conn, row, clock()):
+        await _tell(conn, row, caller, "written")
         return row
     known = await drafts.get(conn, row.company_id, row.draft_id)
     if known is None or (known.content, known.posted_ubl) != (row.content, row.posted_ubl):

@@ -223,7 +223,9 @@ async def _issue_under_lock(
     await renderings.plan(
         conn, caller.company_id, new.face.invoice_id, clock() + RENDERED_AT_LATEST
     )
-    await outbox.append(conn, _announcement(new, invoice), actor=caller.actor, aggregate_version=1)
+    await outbox.append(
+        conn, _announcement(new, invoice, draft.draft_id), actor=caller.actor, aggregate_version=1
+    )
     failpoint("issue.before_commit")
     return new.face
 
@@ -258,7 +260,7 @@ def _record(
     return NewInvoice(face, material.series.series_id, taken.sequence, content, xml)
 
 
-def _announcement(new: NewInvoice, invoice: Invoice) -> InvoiceIssued:
+def _announcement(new: NewInvoice, invoice: Invoice, draft_id: UUID) -> InvoiceIssued:
     import base64
 
     face = new.face
@@ -281,6 +283,7 @@ def _announcement(new: NewInvoice, invoice: Invoice) -> InvoiceIssued:
             sha256=face.sha256,
             content=base64.b64encode(new.ubl),
         ),
+        draft_id=draft_id,
     )
 
 

@@ -1,12 +1,15 @@
 """Series of numbers: made, and started at any number (B3)."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from services.billing.domain.errors import NumberInUse
 from services.billing.store import series
 from services.billing.store.series import SeriesRow
+from shared import outbox
 from shared.access.guard import Principal
-from shared.database import Database
+from shared.contracts.billing import SeriesStarted
+from shared.database import Connection, Database
 from shared.ids import new_id
 from shared.problems import Conflict, NotFound
 
@@ -19,6 +22,7 @@ async def create_series(
     async with db.transaction(caller.company_id) as conn:
         if not await series.add(conn, row):
             raise Conflict(f"A series with the prefix {prefix!r} is there already.")
+        await _tell(conn, row, caller)
     return row
 
 
@@ -34,13 +38,16 @@ async def restart_series(
         if last_number < highest:
             raise NumberInUse(highest=highest)
         await series.restart(conn, series_id, last_number)
-    return SeriesRow(
-        row.series_id,
-        row.company_id,
-        row.kind,
-        row.prefix,
-        row.width,
-        last_number,
-        row.last_issue_date,
-        row.version + 1,
+        restarted = replace(row, last_number=last_number, version=row.version + 1)
+        await _tell(conn, restarted, caller)
+    return restarted
+
+
+async def _tell(conn: Connection, row: SeriesRow, caller: Principal) -> None:
+    event = SeriesStarted(
+        series_id=row.series_id,
+        company_id=row.company_id,
+        prefix=row.prefix,
+        last_number=row.last_number,
     )
+    await outbox.append(conn, event, actor=caller.actor, aggregate_version=row.version)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.billing import views
 from services.billing.commands import drafts as commands
 from services.billing.commands.issue import findings_view, issue_invoice
+from services.billing.commands.opening import note_opening
 from services.billing.commands.readable import readable
 from services.billing.context import Ctx
 from services.billing.domain.drafting import DraftContent
@@ -166,6 +167,7 @@ async def get_original(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> Re
         xml = await invoices.ubl(conn, caller.company_id, invoice_id)
     if row is None or xml is None:
         raise NotFound
+    await note_opening(ctx.db, caller, row, "original")
     return Response(
         xml, media_type="application/xml", headers=_named(file_name(row.number, "xml"), row.sha256)
     )
@@ -188,6 +190,7 @@ async def get_readable(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> Re
             title="Not rendered yet",
             headers={"Retry-After": "1"},
         )
+    await note_opening(ctx.db, caller, row, "readable")
     return Response(
         pdf, media_type="application/pdf", headers=_named(file_name(row.number, "pdf"), None)
     )

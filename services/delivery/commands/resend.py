@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.delivery import announce
 from services.delivery.commands.plan import schedule
 from services.delivery.store import deliveries, plans
 from services.delivery.store.deliveries import DeliveryRow
@@ -38,13 +39,17 @@ async def resend(
         return await schedule(conn, plan, way, clock(), resend_of=delivery_id, actor=actor)
 
 
-async def cancel(db: Database, company_id: UUID, delivery_id: UUID) -> None:
-    """Don't deliver; refused while it is on its way, or when it is over."""
+async def cancel(db: Database, company_id: UUID, delivery_id: UUID, actor: Actor) -> UUID:
+    """Don't deliver; refused while it is on its way, or when it is over. Returns the invoice's id."""
     async with db.transaction(company_id) as conn:
-        if await deliveries.get(conn, company_id, delivery_id) is None:
+        row = await deliveries.get(conn, company_id, delivery_id)
+        if row is None:
             raise NotFound
         if not await deliveries.cancel(conn, company_id, delivery_id):
             raise Conflict("This delivery is on its way or over; it can't be cancelled.")
+        plan = await plans.get(conn, company_id, row.invoice_id)
+        await announce.cancelled(conn, row, str(plan.facts["number"]) if plan else "", actor)
+    return row.invoice_id
 
 
 async def _over(conn: Connection, company_id: UUID, delivery_id: UUID) -> DeliveryRow:

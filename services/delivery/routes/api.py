@@ -54,10 +54,14 @@ async def resend_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -
     return views.delivery_view(row, [])
 
 
-@router.post("/deliveries/{delivery_id}/cancel", status_code=204)
-async def cancel_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> None:
+@router.post("/deliveries/{delivery_id}/cancel")
+async def cancel_delivery(
+    delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx
+) -> dict[str, str]:
     """Don't deliver what isn't on its way yet."""
-    await resend.cancel(ctx.db, caller.company_id, delivery_id)
+    invoice_id = await resend.cancel(ctx.db, caller.company_id, delivery_id, caller.actor)
+    ctx.planned()
+    return {"delivery_id": str(delivery_id), "invoice_id": str(invoice_id), "state": "cancelled"}
 
 
 @router.get("/purchases")

@@ -29,6 +29,8 @@ class Entry:
     trace_id: str
     detail: Mapping[str, Any]
     hash: bytes
+    origin: str = ""
+    """The network that the request came from; empty for what the system did by itself."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def link(before: bytes, entry: Entry) -> bytes:
         "trace": entry.trace_id,
         "detail": entry.detail,
     }
+    if entry.origin:  # entries of before origins were kept hash as they did
+        content["origin"] = entry.origin
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(before + text.encode()).digest()
 
@@ -92,3 +96,8 @@ class Verification:
         elif self.before != head_hash:
             self.broken.append(Break(head_position, "the end of the chain isn't what was sealed"))
         return self.broken
+
+
+def about(detail: Mapping[str, Any], subject: str) -> str:
+    """What an entry is about, as a person knows it: a document's number, else the beginning of an id."""
+    return str(detail.get("number") or detail.get("prefix") or subject[:8])

@@ -1,4 +1,4 @@
-"""The table of actions: filtered, and exported as CSV or XLSX."""
+"""The table of actions by the portal's API: filtered, and exported as CSV or XLSX."""
 
 import shutil
 from datetime import datetime
@@ -10,18 +10,19 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 from starlette.background import BackgroundTask
 
 from services.portal import audit_export
+from services.portal.audit_scope import scope_of
 from services.portal.context import Context, context
-from services.portal.store import audit, portals
+from services.portal.spreadsheet import CSV
+from services.portal.store import audit
 from services.portal.store.audit import Filter
-from shared.access.guard import Principal
-from shared.access.rights import AUDIT
+from shared.database import Database
 from shared.http import Caller
-from shared.problems import NotFound
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 
 Ctx = Annotated[Context, Depends(context)]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PAGE = 500
 
 
 @router.get("/companies/{company_id}/audit", response_model=None)
@@ -34,22 +35,35 @@ async def get_audit(
     action: Annotated[str | None, Query(max_length=60)] = None,
     actor: Annotated[str | None, Query(max_length=80)] = None,
     subject: Annotated[str | None, Query(max_length=60)] = None,
+    before: int | None = None,
     as_: Annotated[Literal["json", "csv", "xlsx"], Query(alias="format")] = "json",
 ) -> Response:
-    """Who did what, when; for the company's own auditors and its firm's."""
-    await _may_audit(ctx, caller, company_id)
-    wanted = Filter(company_id, start, end, action, actor, subject)
+    """Who did what, when and from where, newest first; for the company's own auditors and its firm's."""
+    scope = await scope_of(ctx.db, caller, company_id)
+    wanted = Filter(
+        scope.company_id, scope.firm_id, scope.people, start, end, action, actor,
+        None if subject is None else [subject],
+    )  # fmt: skip
     if as_ == "csv":
-        name = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-        stream = audit_export.as_csv(ctx.db, wanted)
-        return StreamingResponse(stream, media_type="text/csv; charset=utf-8", headers=name)
+        return csv_answer(audit_export.as_csv(ctx.db, wanted))
     if as_ == "xlsx":
-        path = await audit_export.as_xlsx(ctx.db, wanted)
-        gone = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
-        return FileResponse(path, media_type=XLSX, filename="audit.xlsx", background=gone)
+        return await xlsx_answer(ctx.db, wanted)
     async with ctx.db.system_transaction() as conn:
-        lines = await audit.lines(conn, wanted, 500)
+        lines = await audit.lines(conn, wanted, PAGE, before)
     return JSONResponse([_view(line) for line in lines])
+
+
+def csv_answer(stream: Any) -> Response:
+    """The rows as a file, while they are read."""
+    name = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return StreamingResponse(stream, media_type=CSV, headers=name)
+
+
+async def xlsx_answer(db: Database, wanted: Filter, *form: Any) -> Response:
+    """The workbook as a file, which is removed afterwards."""
+    path = await audit_export.as_xlsx(db, wanted, *form)
+    gone = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
+    return FileResponse(path, media_type=XLSX, filename="audit.xlsx", background=gone)
 
 
 def _view(line: audit.AuditLine) -> dict[str, Any]:
@@ -58,16 +72,11 @@ def _view(line: audit.AuditLine) -> dict[str, Any]:
         "happened_at": line.happened_at.isoformat(),
         "actor": line.actor,
         "actor_name": line.actor_name,
+        "company_id": str(line.company_id) if line.company_id else None,
+        "company_name": line.company_name,
         "action": line.action,
         "subject": line.subject,
+        "origin": line.origin,
         "trace_id": line.trace_id,
         "detail": line.detail,
     }
-
-
-async def _may_audit(ctx: Context, caller: Principal, company_id: UUID) -> None:
-    async with ctx.db.system_transaction() as conn:
-        situation = await portals.situation(conn, company_id)
-    if situation is None or caller.company_id not in (company_id, situation.firm_id):
-        raise NotFound
-    caller.require(AUDIT)

@@ -12,28 +12,44 @@ from shared.database import Connection
 
 @dataclass(frozen=True)
 class AuditLine:
-    """One line of the table of actions, with the name of whoever acted as far as it is known now."""
+    """One line of the table of actions, with the names of whoever acted and of the company, as far as
+    they are known now."""
 
     position: int
     happened_at: datetime
     actor: str
     actor_name: str
+    company_id: UUID | None
+    company_name: str
     action: str
     subject: str
+    origin: str
     trace_id: str
     detail: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What to show; None: everything."""
+    """What to show: of one company, or of a firm and all its companies; None: no matter."""
 
-    company_id: UUID
+    company_id: UUID | None = None
+    firm_id: UUID | None = None
+    people: Sequence[str] = ()
+    """Whose actions outside any company (signing in) belong to it."""
     start: datetime | None = None
     end: datetime | None = None
     action: str | None = None
     actor: str | None = None
-    subject: str | None = None
+    subjects: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class ChainCheck:
+    """What the last walk along the chain has found."""
+
+    checked_at: datetime
+    entries: int
+    broken: list[dict[str, Any]]
 
 
 async def lock_head(conn: Connection) -> tuple[int, bytes]:
@@ -58,7 +74,7 @@ async def known(conn: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
 async def append(conn: Connection, entries: Sequence[Entry]) -> None:
     await conn.executemany(
         "INSERT INTO audit (position, event_id, happened_at, company_id, actor, action, subject, trace_id, "
-        "detail, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "detail, hash, origin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [
             (
                 entry.position,
@@ -71,6 +87,7 @@ async def append(conn: Connection, entries: Sequence[Entry]) -> None:
                 entry.trace_id,
                 entry.detail,
                 entry.hash,
+                entry.origin,
             )
             for entry in entries
         ],
@@ -84,46 +101,87 @@ async def move_head(conn: Connection, position: int, digest: bytes) -> None:
 async def walk(conn: Connection) -> AsyncIterator[Entry]:
     """Every entry from the beginning, in constant memory."""
     query = (
-        "SELECT position, event_id, happened_at, company_id, actor, action, subject, trace_id, detail, hash "
-        "FROM audit ORDER BY position"
+        "SELECT position, event_id, happened_at, company_id, actor, action, subject, trace_id, detail, hash, "
+        "origin FROM audit ORDER BY position"
     )
     async for record in conn.cursor(query, prefetch=1000):
         yield Entry(**record)
 
 
-async def lines(conn: Connection, wanted: Filter, limit: int) -> list[AuditLine]:
-    """Newest first."""
-    records = await conn.fetch(
-        "SELECT a.position, a.happened_at, a.actor, coalesce(p.name, '') AS actor_name, a.action, a.subject, "
-        "a.trace_id, a.detail FROM audit a LEFT JOIN LATERAL (SELECT first_name || ' ' || last_name AS name "
-        "  FROM access.memberships m WHERE 'user:' || m.user_id = a.actor LIMIT 1) p ON true "
-        "WHERE a.company_id = $1 AND ($2::timestamptz IS NULL OR a.happened_at >= $2) "
-        "AND ($3::timestamptz IS NULL OR a.happened_at < $3) AND ($4::text IS NULL OR a.action = $4) "
-        "AND ($5::text IS NULL OR a.actor = $5) AND ($6::text IS NULL OR a.subject = $6) "
-        "ORDER BY a.position DESC LIMIT $7",
+LINES = """
+    SELECT a.position, a.happened_at, a.actor, coalesce(p.name, '') AS actor_name, a.company_id,
+           coalesce(c.name, '') AS company_name, a.action, a.subject, a.origin, a.trace_id, a.detail
+    FROM audit a
+    LEFT JOIN access.companies c ON c.company_id = a.company_id
+    LEFT JOIN LATERAL (
+        SELECT m.first_name || ' ' || m.last_name AS name FROM access.memberships m
+        WHERE m.user_id = CASE WHEN a.actor ~ '^(user|api_key):[0-9a-f-]{36}$'
+                               THEN split_part(a.actor, ':', 2)::uuid END LIMIT 1) p ON true
+    WHERE (a.company_id = $1 OR ($1::uuid IS NULL AND a.company_id IN (
+               SELECT company_id FROM access.companies WHERE firm_id = $2 OR company_id = $2))
+           OR (a.company_id IS NULL AND a.actor = ANY($3::text[])))
+      AND ($4::timestamptz IS NULL OR a.happened_at >= $4)
+      AND ($5::timestamptz IS NULL OR a.happened_at < $5)
+      AND ($6::text IS NULL OR a.action = $6) AND ($7::text IS NULL OR a.actor = $7)
+      AND ($8::text[] IS NULL OR a.subject = ANY($8)) AND ($9::bigint IS NULL OR a.position < $9)
+    ORDER BY a.position DESC LIMIT $10
+"""
+
+
+def _arguments(wanted: Filter) -> tuple[Any, ...]:
+    return (
         wanted.company_id,
+        wanted.firm_id,
+        list(wanted.people),
         wanted.start,
         wanted.end,
         wanted.action,
         wanted.actor,
-        wanted.subject,
-        limit,
+        None if wanted.subjects is None else list(wanted.subjects),
     )
+
+
+async def lines(
+    conn: Connection, wanted: Filter, limit: int, before: int | None = None
+) -> list[AuditLine]:
+    """Newest first, from the one before position `before` on."""
+    records = await conn.fetch(LINES, *_arguments(wanted), before, limit)
     return [AuditLine(**record) for record in records]
 
 
 async def stream(conn: Connection, wanted: Filter) -> AsyncIterator[AuditLine]:
-    """The same, oldest first and without a limit, in constant memory."""
-    query = (
-        "SELECT a.position, a.happened_at, a.actor, coalesce(p.name, '') AS actor_name, a.action, a.subject, "
-        "a.trace_id, a.detail FROM audit a LEFT JOIN LATERAL (SELECT first_name || ' ' || last_name AS name "
-        "  FROM access.memberships m WHERE 'user:' || m.user_id = a.actor LIMIT 1) p ON true "
-        "WHERE a.company_id = $1 AND ($2::timestamptz IS NULL OR a.happened_at >= $2) "
-        "AND ($3::timestamptz IS NULL OR a.happened_at < $3) AND ($4::text IS NULL OR a.action = $4) "
-        "AND ($5::text IS NULL OR a.actor = $5) AND ($6::text IS NULL OR a.subject = $6) ORDER BY a.position"
-    )
-    arguments = (
-        wanted.company_id, wanted.start, wanted.end, wanted.action, wanted.actor, wanted.subject,
-    )  # fmt: skip
-    async for record in conn.cursor(query, *arguments, prefetch=1000):
+    """All of them in the same order, in constant memory."""
+    async for record in conn.cursor(LINES, *_arguments(wanted), None, None, prefetch=1000):
         yield AuditLine(**record)
+
+
+async def count(conn: Connection, wanted: Filter) -> int:
+    """How many lines there are."""
+    found: int = await conn.fetchval(
+        "SELECT count(*) FROM audit a WHERE (a.company_id = $1 OR ($1::uuid IS NULL AND a.company_id IN ("
+        "  SELECT company_id FROM access.companies WHERE firm_id = $2 OR company_id = $2)) "
+        "  OR (a.company_id IS NULL AND a.actor = ANY($3::text[]))) "
+        "AND ($4::timestamptz IS NULL OR a.happened_at >= $4) "
+        "AND ($5::timestamptz IS NULL OR a.happened_at < $5) "
+        "AND ($6::text IS NULL OR a.action = $6) AND ($7::text IS NULL OR a.actor = $7) "
+        "AND ($8::text[] IS NULL OR a.subject = ANY($8))",
+        *_arguments(wanted),
+    )
+    return found
+
+
+async def keep_check(conn: Connection, check: ChainCheck) -> None:
+    """The newest one takes the place of the one before."""
+    await conn.execute(
+        "INSERT INTO audit_check (checked_at, entries, broken) VALUES ($1, $2, $3) "
+        "ON CONFLICT (only_one) DO UPDATE SET checked_at = EXCLUDED.checked_at, "
+        "entries = EXCLUDED.entries, broken = EXCLUDED.broken",
+        check.checked_at,
+        check.entries,
+        check.broken,
+    )
+
+
+async def last_check(conn: Connection) -> ChainCheck | None:
+    record = await conn.fetchrow("SELECT checked_at, entries, broken FROM audit_check")
+    return ChainCheck(**record) if record else None

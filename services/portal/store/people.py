@@ -34,6 +34,37 @@ async def names_in(conn: Connection, company_id: UUID) -> dict[str, str]:
     return {record["actor"]: record["name"] for record in records}
 
 
+async def actors_in(conn: Connection, company_id: UUID) -> list[str]:
+    """`user:<id>` of everybody who is in the company."""
+    records = await conn.fetch(
+        "SELECT DISTINCT 'user:' || user_id::text AS actor FROM access.memberships "
+        "WHERE company_id = $1 AND active AND kind = 'internal'",
+        company_id,
+    )
+    return [record["actor"] for record in records]
+
+
+async def company_name(conn: Connection, company_id: UUID | None) -> str:
+    """A company's name, or an empty string."""
+    found: str | None = await conn.fetchval(
+        "SELECT name FROM access.companies WHERE company_id = $1", company_id
+    )
+    return found or ""
+
+
+async def companies_in(
+    conn: Connection, company_id: UUID | None, firm_id: UUID | None
+) -> list[UUID]:
+    """One company, or a firm and all that it administers."""
+    records = await conn.fetch(
+        "SELECT company_id FROM access.companies WHERE company_id = $1 "
+        "OR ($1::uuid IS NULL AND (firm_id = $2 OR company_id = $2))",
+        company_id,
+        firm_id,
+    )
+    return [record["company_id"] for record in records]
+
+
 async def country_of(conn: Connection, company_id: UUID) -> str:
     """ISO 3166-1 alpha-2, or an empty string."""
     found: str | None = await conn.fetchval(

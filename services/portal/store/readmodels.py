@@ -179,6 +179,16 @@ async def invoice(conn: Connection, company_id: UUID, invoice_id: UUID) -> Invoi
     return InvoiceFace(**record) if record else None
 
 
+async def named(conn: Connection, company_ids: list[UUID], number: str) -> list[UUID]:
+    """Documents of these companies with that number (BT-1)."""
+    records = await conn.fetch(
+        "SELECT invoice_id FROM invoice_face WHERE company_id = ANY($1) AND number = $2",
+        company_ids,
+        number,
+    )
+    return [record["invoice_id"] for record in records]
+
+
 async def numbers_of(
     conn: Connection, company_id: UUID, invoice_ids: list[UUID]
 ) -> dict[str, InvoiceFace]:

@@ -29,6 +29,16 @@ def known(language: str, key: str) -> str | None:
     return catalogue(language).get(key)
 
 
+def family(language: str, name: str) -> dict[str, str]:
+    """All words of one family: what follows its name → text, in the catalogue's order."""
+    start = f"{name}."
+    return {
+        key.removeprefix(start): said
+        for key, said in catalogue(language).items()
+        if key.startswith(start)
+    }
+
+
 def negotiated(accept: str) -> str:
     """The best of our languages for an Accept-Language header (RFC 9110 §12.5.4)."""
     wanted: list[tuple[float, str]] = []

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.portal.audit_export import safe
 from services.portal.domain.audit import Entry, Verification, detail_of, link
+from services.portal.spreadsheet import safe
 
 BEGAN = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 

@@ -107,6 +107,13 @@ async def resend(delivery_id: UUID, visitor: Biller) -> Response:
     return visitor.go(f"/invoices/{made['invoice_id']}", "resent")
 
 
+@router.post("/deliveries/{delivery_id}/cancel")
+async def cancel(delivery_id: UUID, visitor: Biller) -> Response:
+    """Don't send what isn't on its way yet."""
+    made = (await visitor.ask("delivery", "POST", f"/v1/deliveries/{delivery_id}/cancel")).json()
+    return visitor.go(f"/invoices/{made['invoice_id']}", "cancelled")
+
+
 async def _states(
     visitor: Visitor, invoice_ids: list[UUID]
 ) -> Mapping[str, list[readmodels.DeliveryFace]]:
