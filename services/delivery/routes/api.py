@@ -55,9 +55,7 @@ async def resend_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -
 
 
 @router.post("/deliveries/{delivery_id}/cancel")
-async def cancel_delivery(
-    delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx
-) -> dict[str, str]:
+async def cancel_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[str, str]:
     """Don't deliver what isn't on its way yet."""
     invoice_id = await resend.cancel(ctx.db, caller.company_id, delivery_id, caller.actor)
     ctx.planned()
