@@ -20,6 +20,7 @@ from deploy.local.broker import Broker
 from deploy.local.postgres import ServiceDatabase
 from deploy.local.process import free_port
 from shared.access import projection, tokens
+from shared.access.rights import APPS
 from shared.contracts.identity import (
     Company,
     CompanyChanged,
@@ -67,7 +68,7 @@ class World:
         ))  # fmt: skip
         await _tell(db, MembershipChanged(
             membership_id=membership, user_id=user, company_id=company, role="employee",
-            kind="internal", profile_id=profile, rights=[], apps=[], active=True,
+            kind="internal", profile_id=profile, rights=[], apps=list(APPS), active=True,
             email="a@example.org", first_name="A", last_name="B", language=language,
         ))  # fmt: skip
         await _tell(db, BillingEnabled(
