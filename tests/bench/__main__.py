@@ -1,4 +1,4 @@
-"""`make bench`: one table of measures. `--only flow,kernel,workers,parts`; `--quick` for a look."""
+"""`make bench`: one table of measures. `--only flow,kernel,people,workers,parts`; `--quick` for a look."""
 
 import argparse
 import asyncio
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Awaitable
 
 from deploy.local import kafka, tansu
-from tests.bench import flow, kernel, workers
+from tests.bench import flow, kernel, people, workers
 from tests.bench.table import Row, machine, printed
 
-PARTS = ("flow", "kernel", "workers", "parts")
+PARTS = ("flow", "kernel", "people", "workers", "parts")
 
 
 def brokers(wanted: str) -> list[str]:
@@ -45,6 +45,8 @@ def main() -> None:
         if "flow" in only:
             seconds, count = (3, 60) if given.quick else (12, 300)
             measured(f"flow on {broker}", flow.measures(broker, seconds, count))
+        if "people" in only:
+            measured(f"people on {broker}", people.measures(broker, quick=given.quick))
     if "workers" in only:
         measured("scaling", workers.scaling(60 if given.quick else 400))
         sizes = (1_000, 10_000) if given.quick else (1_000, 10_000, 100_000)

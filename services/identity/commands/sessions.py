@@ -8,6 +8,7 @@ from uuid import UUID
 from services.identity import announce
 from services.identity.commands.attempts import Origin, admit, email_hash, failed
 from services.identity.commands.keys import signing_key
+from services.identity.commands.turns import Turns
 from services.identity.domain.errors import SecondFactorNeeded, WrongCredentials
 from services.identity.domain.passwords import verify_password
 from services.identity.domain.secrets import hash_secret
@@ -21,6 +22,11 @@ from shared.events import Actor
 from shared.ids import new_id
 from shared.problems import NotFound, Unauthenticated
 from shared.secretbox import SecretBox
+
+NOBODY = UUID(int=0)
+"""Asked about where there is no such user, so that it takes as long."""
+
+_turns = Turns()
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,19 @@ async def _sign_in(
     async with db.system_transaction() as conn:
         user = await users.by_email(conn, email)
         await admit(conn, user, hashed, origin, clock())
-    right = await verify_password(user.password_hash if user else None, password)
-    async with db.system_transaction() as conn:
-        if user is not None and right:
-            return await _open(conn, user, origin, clock(), lifetime)
-        await failed(conn, None, hashed, origin, clock(), "password")
+        somebody = user.user_id if user else NOBODY
+        known = await sessions.knows_address(conn, somebody, origin.address)
+    # the owner, from where he has come from before, doesn't queue with those who guess
+    queue = hashed + origin.address.encode() if known else hashed
+    async with _turns.of(queue) as waited:
+        if waited:
+            async with db.system_transaction() as conn:
+                await admit(conn, user, hashed, origin, clock())
+        right = await verify_password(user.password_hash if user else None, password)
+        async with db.system_transaction() as conn:
+            if user is not None and right:
+                return await _open(conn, user, origin, clock(), lifetime)
+            await failed(conn, None, hashed, origin, clock(), "password")
     raise WrongCredentials
 
 

@@ -1,0 +1,45 @@
+"""Guesses at one account wait for one another: however many come at once, one is judged at a time.
+
+So no more are judged than the limit lets in (side by side they'd all be let in before the first one
+counts), and whoever guesses takes one thread of Argon2 at most. Beyond a few, they don't wait.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.identity.domain.errors import TooManyAttempts
+
+MOST_WAITING = 4
+RETRY_SECONDS = 2
+
+
+@dataclass
+class _Queue:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    inside: int = 0
+
+
+class Turns:
+    """One queue a key, for as long as somebody is in it."""
+
+    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
+        self._most = most_waiting
+        self._queues: dict[bytes, _Queue] = {}
+
+    @asynccontextmanager
+    async def of(self, key: bytes) -> AsyncIterator[bool]:
+        """One's turn; True when one had to wait for it. TooManyAttempts where too many wait."""
+        queue = self._queues.setdefault(key, _Queue())
+        if queue.inside > self._most:
+            raise TooManyAttempts(headers={"Retry-After": str(RETRY_SECONDS)})
+        waited = queue.inside > 0
+        queue.inside += 1
+        try:
+            async with queue.lock:
+                yield waited
+        finally:
+            queue.inside -= 1
+            if not queue.inside:
+                self._queues.pop(key, None)
