@@ -33,7 +33,7 @@ LEASE = timedelta(seconds=20)
 POLL_SECONDS = 0.5
 WAITS = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1))
 
-RENDER_NICENESS = 5
+RENDER_NICENESS = 2
 LEISURE_SECONDS = 2.0
 """So long after the last issue the PDFs that nobody waits for are made."""
 
@@ -66,6 +66,7 @@ class Renderer:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _pool: ProcessPoolExecutor | None = None
     _issued_at: float = field(default_factory=time.monotonic)
+    _running: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def wake(self) -> None:
         """Somebody may need a PDF now."""
@@ -80,9 +81,11 @@ class Renderer:
         try:
             while True:
                 self._woken.clear()
-                if not await self._round():
-                    await self._rest()
+                await self._take()
+                await self._rest()
         finally:
+            for task in self._running:
+                task.cancel()
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -92,21 +95,41 @@ class Renderer:
         except TimeoutError:
             return
 
-    async def _round(self) -> int:
+    async def _take(self) -> None:
+        """Keep the processes fed: one document in each, and two that wait for it."""
+        room = 3 * self.workers - len(self._running)
+        if room <= 0:
+            return
         try:
-            async with self.database.system_transaction() as conn:
-                now = self.clock()
-                due = await renderings.lease(conn, now, now + LEASE, self.workers * 4)
-                if not due and time.monotonic() - self._issued_at > LEISURE_SECONDS:
-                    due = await renderings.lease(conn, now, now + LEASE, self.workers, leisure=True)
+            for work in await self._due(room):
+                task = asyncio.create_task(self._render(work))
+                self._running.add(task)
+                task.add_done_callback(self._done)
         except UNAVAILABLE as error:
             log.warning("rendering waits for the database: %s", type(error).__name__)
             await asyncio.sleep(1)
-            return 0
-        await asyncio.gather(*(self._render(work) for work in due))
-        return len(due)
+
+    async def _due(self, room: int) -> list[DueRendering]:
+        now = self.clock()
+        async with self.database.system_statement() as conn:
+            due = await renderings.lease(conn, now, now + LEASE, room)
+            at_leisure = time.monotonic() - self._issued_at > LEISURE_SECONDS
+            if not due and not self._running and at_leisure:
+                due = await renderings.lease(conn, now, now + LEASE, self.workers, leisure=True)
+        return due
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._woken.set()
 
     async def _render(self, work: DueRendering) -> None:
+        """One document; if its row can't be settled, it comes back when its lease ends."""
+        try:
+            await self._made(work)
+        except UNAVAILABLE:
+            log.warning("rendering of %s is repeated: the database is away", work.number)
+
+    async def _made(self, work: DueRendering) -> None:
         try:
             with metrics.timed(metrics.rendering_time):
                 pdf = await asyncio.get_running_loop().run_in_executor(
@@ -118,7 +141,7 @@ class Renderer:
             self._pool = None
             await self._postpone(work, error)
         except UNAVAILABLE:
-            log.warning("rendering of %s is repeated: the database is away", work.number)
+            raise
         except Exception as error:  # noqa: BLE001 — kept with the row, for whoever looks
             await self._postpone(work, error)
 
