@@ -124,7 +124,17 @@ class Issuer:
         for identity in identities:
             shown = await self.marie.call("billing", "GET", f"/v1/invoices/{identity}")
             made = await self.marie.call("delivery", "GET", f"/v1/deliveries?invoice_id={identity}")
-            found.append(f"{shown.text[-600:]}\n{made.text[:1500]}")
+            deliveries = [
+                (
+                    d["channel"],
+                    d["state"],
+                    d["next_attempt_at"],
+                    [a["words"] for a in d["attempts"]],
+                )
+                for d in made.json()
+            ]
+            known = [(d["channel"], d["state"]) for d in shown.json().get("deliveries", [])]
+            found.append(f"billing knows {known}; delivery has {deliveries}")
         return "never settled:\n" + "\n".join(found)
 
     def each_peer_has_one(self, invoices: list[dict[str, Any]]) -> None:
@@ -152,7 +162,13 @@ class Issuer:
         consumer = AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{self.stack.ports['broker']}")
         await consumer.start()
         try:
-            parts = [TopicPartition(f"dead-letter.{s}", p) for s in SERVICES for p in range(6)]
+            await consumer.topics()
+            parts = [
+                TopicPartition(topic, number)
+                for topic in (f"dead-letter.{service}" for service in SERVICES)
+                for number in consumer.partitions_for_topic(topic) or ()
+            ]
+            assert len(parts) >= len(SERVICES)
             return sum((await consumer.end_offsets(parts)).values())
         finally:
             await consumer.stop()
