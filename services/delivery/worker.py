@@ -40,6 +40,8 @@ class Worker:
     grace: float = 20.0
     delivered: int = 0
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _given_up: list[tuple[UUID, int]] = field(default_factory=list)
+    """Deliveries that this worker leased and couldn't begin: the database was away."""
     _running: dict[tuple[UUID, int], "asyncio.Task[None]"] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -83,6 +85,8 @@ class Worker:
             await self.attempts.make(self.channels[leased.channel], leased)  # type: ignore[index]
             self.delivered += 1
         except UNAVAILABLE as error:
+            # what is sent is written down however long that takes: so nothing was
+            self._given_up.append((leased.delivery_id, leased.fence))
             log.warning(
                 "delivery %s is taken up again: %s", leased.delivery_id, type(error).__name__
             )
@@ -127,6 +131,11 @@ class Worker:
             try:
                 async with self.db.system_statement() as conn:
                     now = self.clock()
+                    if self._given_up:
+                        given_up = list(self._given_up)
+                        await work.give_back(conn, given_up, now)
+                        self._given_up = [held for held in self._given_up if held not in given_up]
+                        self._woken.set()
                     if self._running:
                         await work.extend(conn, list(self._running), now + self.lease)
                     if await work.reclaim(conn, list(self.channels), now):

@@ -162,13 +162,12 @@ class Issuer:
         consumer = AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{self.stack.ports['broker']}")
         await consumer.start()
         try:
-            await consumer.topics()
+            count = int(self.stack.environments["billing"]["FACTEUR_KAFKA_PARTITIONS"])
             parts = [
-                TopicPartition(topic, number)
-                for topic in (f"dead-letter.{service}" for service in SERVICES)
-                for number in consumer.partitions_for_topic(topic) or ()
+                TopicPartition(f"dead-letter.{service}", number)
+                for service in SERVICES
+                for number in range(count)
             ]
-            assert len(parts) >= len(SERVICES)
             return sum((await consumer.end_offsets(parts)).values())
         finally:
             await consumer.stop()

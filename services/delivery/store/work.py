@@ -97,6 +97,20 @@ async def reclaim(conn: Connection, channels: list[str], now: datetime) -> int:
     return int(done.split()[-1])
 
 
+async def give_back(conn: Connection, held: list[tuple[UUID, int]], now: datetime) -> None:
+    """Leases whose holder couldn't begin, and knows that nothing was sent: due again at once."""
+    await conn.execute(
+        "UPDATE delivery d SET state = CASE d.state WHEN 'settling' THEN 'unknown' ELSE 'due' END, "
+        "  next_attempt_at = $3, lease_until = NULL, fence = d.fence + 1 "
+        "FROM unnest($1::uuid[], $2::bigint[]) AS held(id, fence) "
+        "WHERE d.delivery_id = held.id AND d.fence = held.fence "
+        "AND d.state IN ('leased', 'sending', 'settling')",
+        [delivery_id for delivery_id, _ in held],
+        [fence for _, fence in held],
+        now,
+    )
+
+
 async def begin(
     conn: Connection,
     delivery_id: UUID,

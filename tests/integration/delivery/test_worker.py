@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.peers import filedrop
 from services.delivery.domain.outcome import ChannelName
+from services.delivery.store import work
 from shared.problems import Conflict
 from tests.integration.alone import started
 from tests.integration.delivery.conftest import Delivering
@@ -147,6 +148,27 @@ async def test_a_late_worker_changes_nothing(delivering: Delivering) -> None:
     assert row["state"] == "delivered"
     assert delivering.copies(row) == 1
     assert len(await delivering.told("delivery.succeeded")) == 1
+
+
+async def test_what_could_not_begin_while_the_database_was_away_needn_t_wait_for_its_lease(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, away = work.begin, 3
+
+    async def begin_when_there(*arguments: Any) -> bool:
+        nonlocal away
+        away -= 1
+        if away >= 0:
+            raise ConnectionResetError
+        return await begin(*arguments)
+
+    monkeypatch.setattr(work, "begin", begin_when_there)
+    await delivering.issue(await delivering.customer("sftp"))
+    async with delivering.worker("sftp", lease_seconds=120.0):
+        (row,) = await delivering.over(20)
+    assert row["state"] == "delivered"
+    assert delivering.copies(row) == 1
+    assert len(await delivering.attempts(row["delivery_id"])) == 1
 
 
 async def test_four_workers_share_the_work_and_send_nothing_twice(delivering: Delivering) -> None:
