@@ -201,4 +201,5 @@ async def test_the_partners_example_reads_every_fact_of_the_demo(stack: Path) ->
         await process.wait()
     numbers = sorted(row["number"] for row in issued)
     assert sorted(seen["invoice.issued"].values()) == numbers
-    assert sorted(seen["delivery.succeeded"].values()) == numbers
+    # one of them was sent again by hand
+    assert set(seen["delivery.succeeded"].values()) == set(numbers)
