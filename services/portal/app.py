@@ -14,6 +14,7 @@ from services.portal.routes.pages import (
     companies,
     company_settings,
     customers,
+    dashboard,
     deployment,
     drafts,
     errors,
@@ -40,6 +41,7 @@ from shared.settings import KafkaSettings
 
 PAGES = (
     audit_pages,
+    dashboard,
     account,
     events,
     mass_deployment,

@@ -34,7 +34,11 @@ PULSES: dict[Kind, Callable[[Connection, list[UUID]], Awaitable[dict[UUID, int]]
 
 
 def _invoices(principal: Principal) -> bool:
-    return principal.billing
+    return principal.billing and "invoices" in principal.apps
+
+
+def _counts(principal: Principal) -> bool:
+    return principal.billing and "statistics" in principal.apps
 
 
 def _deploys(principal: Principal) -> bool:
@@ -48,7 +52,7 @@ def _of_a_firm(principal: Principal) -> bool:
 MAY: dict[Kind, Callable[[Principal], bool]] = {
     "timeline": _invoices,
     "deployment": _deploys,
-    "company": _invoices,
+    "company": _counts,
     "firm": _of_a_firm,
 }
 """Who may go on watching; whose thing it is was checked when the stream began."""

@@ -1,7 +1,7 @@
 """Numbers of the last thirty days, for the dashboard."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -17,6 +17,7 @@ class Totals:
     """In euros; credit notes count against."""
     deliveries: int
     delivered: int
+    under_way: int
     attention: int
     """Deliveries that wait for a person."""
     median: timedelta | None
@@ -25,47 +26,70 @@ class Totals:
 
 @dataclass(frozen=True)
 class ChannelLine:
+    """One channel: how its deliveries stand, and how long from the issue to the proof."""
+
     channel: str
     deliveries: int
     delivered: int
     under_way: int
     attention: int
+    cancelled: int
     median: timedelta | None
+    slowest: timedelta | None
+    """Nineteen of twenty were faster (p95)."""
 
 
-async def totals(conn: Connection, company_id: UUID) -> Totals:
+async def totals(conn: Connection, company_ids: list[UUID]) -> Totals:
+    """Of these companies together."""
     record = await conn.fetchrow(
         "SELECT (SELECT count(*) FROM invoice_face "
-        "  WHERE company_id = $1 AND issued_at > now() - interval '30 days') "
+        "  WHERE company_id = ANY($1) AND issued_at > now() - interval '30 days') "
         "  AS documents, "
         "(SELECT coalesce(sum(CASE document_kind WHEN 'credit_note' THEN -amount_due ELSE amount_due END), 0) "
-        "  FROM invoice_face WHERE company_id = $1 AND currency = 'EUR' "
+        "  FROM invoice_face WHERE company_id = ANY($1) AND currency = 'EUR' "
         "  AND issued_at > now() - interval '30 days') AS amount, "
         "count(*) AS deliveries, count(*) FILTER (WHERE d.state = 'delivered') AS delivered, "
-        "count(*) FILTER (WHERE d.state IN ('exhausted', 'refused', 'undecided')) AS attention, "
-        "percentile_cont(0.5) WITHIN GROUP (ORDER BY d.ended_at - i.issued_at) "
-        "  FILTER (WHERE d.state = 'delivered') AS median "
-        "FROM delivery_face d JOIN invoice_face i USING (invoice_id) "
-        "WHERE d.company_id = $1 AND i.issued_at > now() - interval '30 days'",
-        company_id,
-    )
-    return Totals(**dict(record or {}))
-
-
-async def channels(conn: Connection, company_id: UUID) -> list[ChannelLine]:
-    records = await conn.fetch(
-        "SELECT d.channel, count(*) AS deliveries, count(*) FILTER (WHERE d.state = 'delivered') AS delivered, "
         "count(*) FILTER (WHERE d.state NOT IN ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled')) "
         "  AS under_way, "
         "count(*) FILTER (WHERE d.state IN ('exhausted', 'refused', 'undecided')) AS attention, "
         "percentile_cont(0.5) WITHIN GROUP (ORDER BY d.ended_at - i.issued_at) "
         "  FILTER (WHERE d.state = 'delivered') AS median "
         "FROM delivery_face d JOIN invoice_face i USING (invoice_id) "
-        "WHERE d.company_id = $1 AND i.issued_at > now() - interval '30 days' "
+        "WHERE d.company_id = ANY($1) AND i.issued_at > now() - interval '30 days'",
+        company_ids,
+    )
+    return Totals(**dict(record or {}))
+
+
+async def channels(conn: Connection, company_ids: list[UUID]) -> list[ChannelLine]:
+    """The same by channel."""
+    records = await conn.fetch(
+        "SELECT d.channel, count(*) AS deliveries, count(*) FILTER (WHERE d.state = 'delivered') AS delivered, "
+        "count(*) FILTER (WHERE d.state NOT IN ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled')) "
+        "  AS under_way, "
+        "count(*) FILTER (WHERE d.state IN ('exhausted', 'refused', 'undecided')) AS attention, "
+        "count(*) FILTER (WHERE d.state = 'cancelled') AS cancelled, "
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY d.ended_at - i.issued_at) "
+        "  FILTER (WHERE d.state = 'delivered') AS median, "
+        "percentile_cont(0.95) WITHIN GROUP (ORDER BY d.ended_at - i.issued_at) "
+        "  FILTER (WHERE d.state = 'delivered') AS slowest "
+        "FROM delivery_face d JOIN invoice_face i USING (invoice_id) "
+        "WHERE d.company_id = ANY($1) AND i.issued_at > now() - interval '30 days' "
         "GROUP BY d.channel ORDER BY d.channel",
-        company_id,
+        company_ids,
     )
     return [ChannelLine(**record) for record in records]
+
+
+async def by_day(conn: Connection, company_ids: list[UUID], zone: str) -> dict[date, int]:
+    """Documents issued on each of the last thirty days, by that zone's calendar."""
+    records = await conn.fetch(
+        "SELECT (issued_at AT TIME ZONE $2)::date AS day, count(*) AS documents FROM invoice_face "
+        "WHERE company_id = ANY($1) AND issued_at > now() - interval '30 days' GROUP BY 1 ORDER BY 1",
+        company_ids,
+        zone,
+    )
+    return {record["day"]: record["documents"] for record in records}
 
 
 async def pulses(conn: Connection, company_ids: list[UUID]) -> dict[UUID, int]:

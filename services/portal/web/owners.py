@@ -1,5 +1,6 @@
 """Calls to the services that own what a page shows, with the user's own token."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,10 +25,11 @@ class OwnerAway(Problem):
 
 @dataclass(frozen=True)
 class Owners:
-    """One client for all calls; each ends after `timeout_seconds`."""
+    """One client for all calls; each ends after `seconds`, answered or not."""
 
     urls: dict[str, str]
     client: httpx.AsyncClient
+    seconds: float = 3.0
 
     async def call(
         self, owner: Owner, method: str, path: str, authorization: str, **options: Any
@@ -38,9 +40,10 @@ class Owners:
             headers["Authorization"] = authorization
         propagate.inject(headers)
         try:
-            answer = await self.client.request(
-                method, self.urls[owner] + path, headers=headers, **options
-            )
+            async with asyncio.timeout(self.seconds):
+                answer = await self.client.request(
+                    method, self.urls[owner] + path, headers=headers, **options
+                )
         except (httpx.TransportError, TimeoutError) as error:
             raise OwnerAway(owner) from error
         if answer.is_error:
@@ -52,7 +55,7 @@ def open_owners(urls: dict[str, str], timeout_seconds: float) -> Owners:
     """The client is closed by whoever opened it."""
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
     client = httpx.AsyncClient(timeout=timeout_seconds, limits=limits, trust_env=False)
-    return Owners({name: url.rstrip("/") for name, url in urls.items()}, client)
+    return Owners({name: url.rstrip("/") for name, url in urls.items()}, client, timeout_seconds)
 
 
 def refusal(owner: Owner, answer: httpx.Response) -> Problem:

@@ -35,6 +35,10 @@ _FIELD_MESSAGES: tuple[tuple[str, str], ...] = (
 
 def problem_text(language: str, problem: Problem) -> str:
     """What to tell the person."""
+    if problem.slug == "owner-away":
+        part = words.known(language, f"part.{problem.extra.get('owner', '')}")
+        if part:
+            return words.text(language, "problem.part-away", part=part)
     return words.known(language, f"problem.{problem.slug}") or problem.detail or problem.title
 
 

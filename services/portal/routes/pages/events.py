@@ -8,7 +8,7 @@ from fastapi.responses import Response, StreamingResponse
 from services.portal.commands import deployment
 from services.portal.live import Live, Subject
 from services.portal.store import readmodels
-from services.portal.web.visitor import Biller, Deployer, Visitor
+from services.portal.web.visitor import Biller, Deployer, OfAFirm, Visitor
 from shared.problems import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -25,6 +25,18 @@ async def of_an_invoice(invoice_id: UUID, visitor: Biller, seen: int = 0) -> Res
         # just issued and not heard of yet, or somebody else's: billing knows whose it is
         await visitor.get("billing", f"/v1/invoices/{invoice_id}")
     return stream(visitor, Subject("timeline", invoice_id), seen)
+
+
+@router.get("/dashboard/events")
+async def of_a_company(visitor: Biller, seen: int = 0) -> Response:
+    """`changed` for everything that the dashboard shows."""
+    return stream(visitor, Subject("company", visitor.me.company_id), seen)
+
+
+@router.get("/companies/overview/events")
+async def of_a_firm(visitor: OfAFirm, seen: int = 0) -> Response:
+    """The same for all companies of a firm."""
+    return stream(visitor, Subject("firm", visitor.me.company_id), seen)
 
 
 @router.get("/companies/portal/deployments/{deployment_id}/events")

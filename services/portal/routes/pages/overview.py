@@ -1,4 +1,4 @@
-"""Dashboard, deliveries by state, purchases."""
+"""Deliveries by state, purchases."""
 
 import asyncio
 from uuid import UUID
@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.portal.domain.timeline import OVER
-from services.portal.store import dashboard as store
 from services.portal.store import readmodels
 from services.portal.web.visitor import Biller
 
@@ -23,28 +22,6 @@ STATES = (
     "undecided",
     "cancelled",
 )
-RECENT = 8
-
-
-@router.get("/dashboard")
-async def dashboard(visitor: Biller) -> Response:
-    """Numbers of the last thirty days, from the portal's own read models."""
-    company = visitor.me.company_id
-    async with visitor.request.app.state.service.database.transaction(company) as conn:
-        totals = await store.totals(conn, company)
-        channels = await store.channels(conn, company)
-        recent = await readmodels.recent_invoices(conn, company, RECENT)
-        faces = await readmodels.deliveries_of(conn, company, [i.invoice_id for i in recent])
-    return visitor.page(
-        "overview/dashboard.html",
-        totals=totals,
-        channels=channels,
-        recent=recent,
-        deliveries={
-            str(i.invoice_id): [f for f in faces if f.invoice_id == i.invoice_id] for i in recent
-        },
-        over=OVER,
-    )
 
 
 @router.get("/deliveries")
