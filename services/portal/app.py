@@ -23,6 +23,7 @@ from services.portal.routes.pages import (
     legal,
     mass_deployment,
     me,
+    operations,
     overview,
     own_billing,
     profiles,
@@ -41,6 +42,7 @@ from shared.settings import KafkaSettings
 
 PAGES = (
     audit_pages,
+    operations,
     dashboard,
     account,
     events,

@@ -1,5 +1,7 @@
 """Settings of the portal, prefix PORTAL_."""
 
+from uuid import UUID
+
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -18,3 +20,5 @@ class PortalSettings(ServiceSettings):
     secure_cookies: bool = False
     """On wherever the portal is served over https."""
     owner_timeout_seconds: float = 3.0
+    operator_company_id: UUID | None = None
+    """The operator's own back office: its owners see *Operations*; unset: nobody does."""

@@ -45,12 +45,14 @@ async def test_no_page_has_a_flaw(
 ) -> None:
     async with portal(await new_database("portal"), kafka_broker) as alone:
         firm = await new_firm(alone.db, 4, {2: ("vat_number",)})
+        alone.app.state.settings.operator_company_id = firm.company_id
         await documents(alone.db, firm, 60)
         await recorded(alone.db, firm, next(iter(firm.companies.values())), 70)
         admin = await seated(chromium, alone.base, firm.token, width=width)
         flaws = {}
         for name, path in (
             ("overview", "/companies/overview"),
+            ("operations", "/operations"),
             ("audit", "/audit"),
             ("audit-filtered", "/audit?action=series.started&start=2026-11-01&end=2026-10-01"),
             ("audit-empty", "/audit?document=none"),

@@ -113,3 +113,15 @@ async def firm_pulses(conn: Connection, firm_ids: list[UUID]) -> dict[UUID, int]
         firm_ids,
     )
     return {record["firm_id"]: record["pulse"] for record in records}
+
+
+async def everywhere(conn: Connection) -> dict[str, dict[str, int]]:
+    """For operators: how many deliveries of all companies by channel and state."""
+    records = await conn.fetch(
+        "SELECT channel, state, count(*) AS deliveries FROM delivery_face "
+        "GROUP BY channel, state ORDER BY channel, state"
+    )
+    found: dict[str, dict[str, int]] = {}
+    for record in records:
+        found.setdefault(record["channel"], {})[record["state"]] = record["deliveries"]
+    return found

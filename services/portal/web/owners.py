@@ -51,6 +51,17 @@ class Owners:
         return answer
 
 
+async def health_of(owners: Owners, owner: Owner) -> dict[str, Any]:
+    """What a service says of itself; `stage` says so when it doesn't answer."""
+    try:
+        async with asyncio.timeout(owners.seconds):
+            answer = await owners.client.get(owners.urls[owner] + "/health/ready")
+            found: dict[str, Any] = answer.json()
+    except (httpx.TransportError, TimeoutError, ValueError):
+        return {"service": owner, "stage": "away", "problems": ["away"], "lanes": {}, "relay": {}}
+    return found
+
+
 def open_owners(urls: dict[str, str], timeout_seconds: float) -> Owners:
     """The client is closed by whoever opened it."""
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)

@@ -16,7 +16,7 @@ from services.portal.web.rendering import render
 from shared.access.guard import Principal
 from shared.access.rights import MASS_DEPLOYMENT
 from shared.http import client_address
-from shared.problems import Conflict, Forbidden, Problem, Unauthenticated
+from shared.problems import Conflict, Forbidden, NotFound, Problem, Unauthenticated
 from shared.telemetry import current_trace_id
 
 
@@ -57,6 +57,17 @@ class Visitor:
 
     def may(self, right: str) -> bool:
         return self.principal is not None and right in self.principal.rights
+
+    @property
+    def operates(self) -> bool:
+        """Whether this is an owner of the operator's own company."""
+        own = self.request.app.state.settings.operator_company_id
+        me = self.principal
+        return (
+            own is not None
+            and me is not None
+            and (me.company_id, me.role, me.kind) == (own, "owner", "internal")
+        )
 
     def uses(self, app: str) -> bool:
         """Whether links to that app are shown."""
@@ -236,6 +247,14 @@ async def deployer(visitor: Annotated[Visitor, Depends(of_a_firm)]) -> Visitor:
     return visitor
 
 
+async def operator(visitor: SignedIn) -> Visitor:
+    """An owner of the operator's own company (S3); for all others the page doesn't exist."""
+    if not visitor.operates:
+        raise NotFound
+    return visitor
+
+
 OfAFirm = Annotated[Visitor, Depends(of_a_firm)]
 Biller = Annotated[Visitor, Depends(biller)]
+Operator = Annotated[Visitor, Depends(operator)]
 Deployer = Annotated[Visitor, Depends(deployer)]
