@@ -67,3 +67,46 @@ def test_no_key_is_left_over() -> None:
 )
 def test_the_browser_s_wish_decides_the_language(header: str, language: str) -> None:
     assert words.negotiated(header) == language
+
+
+MARKS = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+HIDDEN = re.compile(r"<(svg|code|script|style)\b.*?</\1>", re.DOTALL)
+SPOKEN = re.compile(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"')
+NAMES = {
+    "Facteur",
+    "PDF",
+    "UBL",
+    "CSV",
+    "XLSX",
+    "SHA",
+    "Factur",
+    "IBAN",
+    "BIC",
+    "API",
+    "GDPR",
+    "Peppol",
+}
+"""What is called the same in every language."""
+
+
+def said_in(template: str) -> set[str]:
+    """Words that a template says by itself, in its text or to a screen reader."""
+    bare = HIDDEN.sub(" ", MARKS.sub(" ", template))
+    spoken = " ".join(SPOKEN.findall(bare))
+    # a macro may write attributes alone
+    text = re.sub(r'&[a-z]+;|[a-z-]+="[^"]*"', " ", re.sub(r"<[^>]*>", " ", bare))
+    return set(re.findall(r"[A-Za-zÀ-ÿ]{3,}", f"{text} {spoken}")) - NAMES
+
+
+def test_templates_say_nothing_but_what_the_catalogues_hold() -> None:
+    own = {
+        path.name: found
+        for path in PORTAL.rglob("*.html")
+        if (found := said_in(path.read_text("utf-8")))
+    }
+    assert own == {}
+
+
+def test_a_text_left_in_a_template_is_found() -> None:
+    assert said_in("<p>{{ _('nav.me') }} Enregistrer</p>") == {"Enregistrer"}
+    assert said_in('<input aria-label="Search">') == {"Search"}
