@@ -15,9 +15,12 @@ from deploy.cli.settings_from import add_stack, use_settings_of
 
 def add_commands(commands: Any) -> None:
     """Register the operators' commands."""
-    topics = commands.add_parser("topics", help="list topics; replay one from an offset")
-    topics.add_argument("action", choices=("list", "replay"))
+    topics = commands.add_parser(
+        "topics", help="list topics; replay one from an offset; allow a partner"
+    )
+    topics.add_argument("action", choices=("list", "replay", "allow"))
     topics.add_argument("topic", nargs="?")
+    topics.add_argument("--user", help="the partner's Kafka user, partner-NAME (allow)")
     topics.add_argument("--group", help="the consumer group to set back (replay)")
     topics.add_argument("--offset", type=int, default=0, help="where to begin again (replay)")
     add_stack(topics)
@@ -80,6 +83,13 @@ async def _topics(arguments: argparse.Namespace) -> int:
     use_settings_of("delivery", arguments.stack)
     if arguments.action == "list":
         await kafka.list_topics()
+        return 0
+    if arguments.action == "allow":
+        from deploy.cli import partners
+
+        if not arguments.user:
+            raise LookupError("say which Kafka --user is to be let in: partner-NAME")
+        await partners.allow(arguments.user)
         return 0
     if not arguments.topic or not arguments.group:
         raise LookupError("say which TOPIC, and whose --group is to be set back")
