@@ -52,7 +52,8 @@ class TokenRequest(Body):
 
 
 class Forgotten(Body):
-    email: Annotated[str, Field(max_length=320)]
+    email: Annotated[str, Field(max_length=320, pattern=r"^[^\x00]*$")]
+    """Looked up after the answer, when nothing can be refused any more."""
 
 
 class Confirmation(Body):
