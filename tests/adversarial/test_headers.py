@@ -76,7 +76,10 @@ def strict(answer: Answer) -> None:
 async def test_every_page_is_strict_for_whoever_sees_it(world: World, route: Route) -> None:
     """For somebody who gets through, for somebody who is refused, and for nobody in particular."""
     answers = route.policy.answers
-    people = [next(p for p, a in answers.items() if a == ALLOWED and "key" not in p), "nobody"]
+    people = [
+        next((p for p, a in answers.items() if a == ALLOWED and "key" not in p), "owner"),
+        "nobody",
+    ]
     people += [p for p, a in answers.items() if a in ("403", "404")][:2]
     for database in world.cast.app.databases.values():
         await database.undo()
