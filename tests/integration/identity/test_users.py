@@ -1,10 +1,11 @@
 """Users of a company: invitations by mail, seats, rights, what nobody may do to himself."""
 
 import asyncio
+from uuid import uuid4
 
 from services.identity.store import privacy
 from shared.database import connect
-from tests.integration.identity.conftest import PASSWORD, Identity, Member
+from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity, Member
 from tests.services import eventually
 
 
@@ -246,3 +247,28 @@ async def test_an_external_user_can_only_be_taken_away(identity: Identity) -> No
     refused = await owner.call("PATCH", user, json={"role": "owner"})
     assert refused.json()["type"] == "urn:facteur:problem:external-user"
     assert (await owner.call("DELETE", user)).status_code == 204
+
+
+async def test_not_even_the_firm_takes_the_last_owner_away(identity: Identity) -> None:
+    """D3: 409, by removing and by making an employee of him; with a second owner both work."""
+    firm = await identity.register("firm")
+    company = (await firm.call("POST", "/v1/companies", json=LEGAL)).json()["company_id"]
+    users = f"/v1/companies/{company}/users"
+
+    async def owner() -> str:
+        body = {"email": f"{uuid4().hex}@example.org", "first_name": "O", "last_name": "W",
+                "role": "owner"}  # fmt: skip
+        made: str = (await firm.call("POST", users, json=body)).json()["user_id"]
+        return made
+
+    only = f"{users}/{await owner()}"
+    refused = [
+        await firm.call("DELETE", only),
+        await firm.call("PATCH", only, json={"role": "employee"}),
+    ]
+    assert [r.json()["type"] for r in refused] == ["urn:facteur:problem:last-owner"] * 2
+    second = f"{users}/{await owner()}"
+    assert (await firm.call("PATCH", second, json={"role": "employee"})).status_code == 200
+    assert (await firm.call("DELETE", only)).status_code == 409
+    await owner()
+    assert (await firm.call("DELETE", only)).status_code == 204
