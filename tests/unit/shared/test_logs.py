@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from shared import http, telemetry
 from shared.logs import JsonLines, acting_company, acting_for
+from shared.service import OWN_TELEMETRY
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ async def test_a_line_carries_the_trace_the_span_and_the_company_of_its_request(
 ) -> None:
     tracer = TracerProvider().get_tracer("facteur")
     monkeypatch.setattr(telemetry, "tracer", tracer)
-    app, company = FastAPI(telemetry={"tracing": False}), uuid4()
+    app, company = FastAPI(telemetry=OWN_TELEMETRY), uuid4()
     app.add_middleware(http.Edge, max_body=1000)
     app.state.service = SimpleNamespace(settings=SimpleNamespace(trusted_proxies=()))
 
