@@ -12,7 +12,7 @@ from deploy.local import postgres
 from shared import outbox
 from shared.access.projection import listen_to_identity
 from shared.bus import Bus
-from shared.contracts.identity import Address, Company, CompanyChanged, SigningKeyPublished
+from shared.contracts.identity import Address, Company, CompanyChanged
 from shared.contracts.registry import published_by
 from shared.database import connect
 from shared.dead_letters import DeadLetters
@@ -48,7 +48,7 @@ async def _measured(
     consumers = Consumers("bench")
     listen_to_identity(consumers)
     names = [dead_letter_topic("bench"), retry_topic("bench")]
-    await ensure_topics(kafka, [*published_by("identity"), SigningKeyPublished], names)
+    await ensure_topics(kafka, published_by("identity"), names)
     actor = Actor(kind="system", id="bench")
     async with db.system_transaction() as conn:
         for number in range(count):
