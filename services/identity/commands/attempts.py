@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.identity import announce
+from services.identity.commands.turns import Turns
 from services.identity.domain.errors import TooManyAttempts, WrongCredentials
 from services.identity.domain.passwords import verify_password
 from services.identity.store import sessions, users
@@ -14,6 +15,9 @@ from shared.clock import Clock
 from shared.database import Connection, Database
 
 WINDOW = timedelta(minutes=5)
+
+turns = Turns()
+"""Whoever guesses waits here, one queue an account or a session."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,13 @@ async def confirm_password(
     db: Database, caller: Principal, password: str, origin: Origin, clock: Clock
 ) -> UserRow:
     """The person, who has just proved the password again; WrongCredentials, TooManyAttempts."""
-    async with db.system_transaction() as conn:
-        user = await users.by_id(conn, caller.user_id)
-        hashed = email_hash(user.email if user else "")
-        await admit(conn, user, hashed, origin, clock())
-    if user is not None and await verify_password(user.password_hash, password):
-        return user
-    async with db.system_transaction() as conn:
-        await failed(conn, user, hashed, origin, clock(), "password")
+    async with turns.of(b"present" + caller.user_id.bytes):
+        async with db.system_transaction() as conn:
+            user = await users.by_id(conn, caller.user_id)
+            hashed = email_hash(user.email if user else "")
+            await admit(conn, user, hashed, origin, clock())
+        if user is not None and await verify_password(user.password_hash, password):
+            return user
+        async with db.system_transaction() as conn:
+            await failed(conn, user, hashed, origin, clock(), "password")
     raise WrongCredentials("The present password isn't right.", slug="wrong-password")

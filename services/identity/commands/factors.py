@@ -9,10 +9,11 @@ from services.identity.commands.attempts import (
     confirm_password,
     email_hash,
     failed,
+    turns,
 )
-from services.identity.commands.sessions import end_session, signed_in
+from services.identity.commands.sessions import end_session, end_sessions_but, signed_in
 from services.identity.domain import totp
-from services.identity.domain.errors import WrongCode
+from services.identity.domain.errors import AlreadyEnrolled, SecondFactorNeeded, WrongCode
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import factors, sessions, users
 from services.identity.store.sessions import SessionRow
@@ -29,9 +30,7 @@ async def begin_enrolment(db: Database, box: SecretBox, caller: Principal) -> tu
     async with db.system_transaction() as conn:
         row = await factors.lock(conn, caller.user_id)
         if row.totp_confirmed_at is not None:
-            raise Conflict(
-                "An authenticator is enrolled already; remove it first.", slug="already-enrolled"
-            )
+            raise AlreadyEnrolled
         secret = totp.new_secret()
         await factors.begin(conn, caller.user_id, box.seal(secret.encode(), caller.user_id))
         user = await users.by_id(conn, caller.user_id)
@@ -39,16 +38,24 @@ async def begin_enrolment(db: Database, box: SecretBox, caller: Principal) -> tu
 
 
 async def confirm_enrolment(
-    db: Database, box: SecretBox, caller: Principal, code: str, clock: Clock
+    db: Database, box: SecretBox, caller: Principal, code: str, origin: Origin, clock: Clock
 ) -> list[str]:
-    """Confirm by a code; returns the recovery codes, shown once. The session counts as passed."""
-    async with db.system_transaction() as conn:
-        if not await _accept(conn, box, caller.user_id, code, clock):
-            raise WrongCode
-        await factors.confirm(conn, caller.user_id, clock())
-        codes = await new_codes(conn, caller.user_id)
-        await sessions.pass_second_factor(conn, caller.session_id, clock())
-        await record(conn, caller, "two_factor_enrolled", "app")
+    """Confirm by a code; returns the recovery codes, shown once. The session counts as passed.
+    Codes of an authenticator that is enrolled can't be guessed here."""
+    codes = None
+    async with turns.of(caller.session_id.bytes), db.system_transaction() as conn:
+        if (await factors.lock(conn, caller.user_id)).totp_confirmed_at is not None:
+            raise AlreadyEnrolled
+        await all_steps(conn, caller)
+        user = await _person(conn, caller.user_id, origin, clock)
+        if await _accept(conn, box, caller.user_id, code, clock):
+            await factors.confirm(conn, caller.user_id, clock())
+            codes = await new_codes(conn, caller.user_id)
+            await enrolled_now(conn, caller, "app", clock)
+        else:
+            await failed(conn, user, email_hash(user.email), origin, clock(), "code")
+    if codes is None:
+        raise WrongCode
     return codes
 
 
@@ -56,14 +63,15 @@ async def remove_factor(
     db: Database, box: SecretBox, caller: Principal, code: str, origin: Origin, clock: Clock
 ) -> None:
     """Remove the authenticator, by one of its codes or, where it was lost, by a recovery code."""
-    async with db.system_transaction() as conn:
+    async with turns.of(caller.session_id.bytes), db.system_transaction() as conn:
+        await factors.lock(conn, caller.user_id)
         user = await _person(conn, caller.user_id, origin, clock)
         right = await _proved(conn, box, caller.user_id, code, clock)
         if right:
             await factors.remove(conn, caller.user_id)
             if not await factors.enrolled(conn, caller.user_id):
                 await factors.set_recovery_codes(conn, caller.user_id, [])
-            await record(conn, caller, "two_factor_removed", "app")
+            await removed_now(conn, caller, "app", clock)
         else:
             await failed(conn, user, email_hash(user.email), origin, clock(), "code")
     if not right:
@@ -87,7 +95,7 @@ async def pass_second_factor(
     db: Database, box: SecretBox, secret: str, code: str, origin: Origin, clock: Clock
 ) -> None:
     """The second step of a sign-in: a code of the app, or a recovery code; WrongCode otherwise."""
-    async with db.system_transaction() as conn:
+    async with turns.of(hash_secret(secret)), db.system_transaction() as conn:
         session, user = await waiting_session(conn, secret, origin, clock)
         right = await _proved(conn, box, session.user_id, code, clock)
         await settle(conn, session, user, origin, clock, right=right)
@@ -98,7 +106,11 @@ async def pass_second_factor(
 async def waiting_session(
     conn: Connection, secret: str, origin: Origin, clock: Clock
 ) -> tuple[SessionRow, UserRow]:
-    """The session of somebody who has given the password, and who may still guess."""
+    """The session of somebody who has given the password, and who may still guess: judged with the
+    person held, so that guesses side by side count one after another."""
+    waiting = await sessions.by_secret(conn, hash_secret(secret), clock())
+    if waiting is not None:
+        await factors.lock(conn, waiting.user_id)
     session = await sessions.by_secret(conn, hash_secret(secret), clock())
     if session is None:
         raise Unauthenticated("The session has ended; sign in again.")
@@ -129,6 +141,28 @@ async def new_codes(conn: Connection, user_id: UUID) -> list[str]:
     codes = totp.new_recovery_codes()
     await factors.set_recovery_codes(conn, user_id, [hash_secret(c) for c in codes])
     return codes
+
+
+async def all_steps(conn: Connection, caller: Principal) -> None:
+    """SecondFactorNeeded where the person has a second factor that this session hasn't shown: its
+    token is from before, and the password alone adds none."""
+    if await factors.enrolled(conn, caller.user_id) and not await sessions.passed_second_factor(
+        conn, caller.session_id
+    ):
+        raise SecondFactorNeeded
+
+
+async def enrolled_now(conn: Connection, caller: Principal, what: str, clock: Clock) -> None:
+    """The session counts as passed; those that were opened without the factor end."""
+    await sessions.pass_second_factor(conn, caller.session_id, clock())
+    await end_sessions_but(conn, caller.user_id, caller.session_id, clock())
+    await record(conn, caller, "two_factor_enrolled", what)
+
+
+async def removed_now(conn: Connection, caller: Principal, what: str, clock: Clock) -> None:
+    """What one signs in with has changed: the other sessions end."""
+    await end_sessions_but(conn, caller.user_id, caller.session_id, clock())
+    await record(conn, caller, "two_factor_removed", what)
 
 
 async def record(conn: Connection, caller: Principal, action: str, detail: str) -> None:

@@ -4,12 +4,20 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity.commands.attempts import Origin, confirm_password
-from services.identity.commands.factors import new_codes, record, settle, waiting_session
+from services.identity.commands.attempts import Origin, confirm_password, turns
+from services.identity.commands.factors import (
+    all_steps,
+    enrolled_now,
+    new_codes,
+    removed_now,
+    settle,
+    waiting_session,
+)
 from services.identity.domain import passkeys
 from services.identity.domain.errors import NoPasskeysHere, WrongPasskey
 from services.identity.domain.passkeys import PasskeyRefused, Site
-from services.identity.store import factors, sessions, users
+from services.identity.domain.secrets import hash_secret
+from services.identity.store import factors, users
 from services.identity.store import passkeys as store
 from services.identity.store.passkeys import PasskeyRow
 from shared.access.guard import Principal
@@ -52,6 +60,8 @@ async def add_passkey(
     """Keep a passkey, by the password; returns recovery codes when it is the first second factor."""
     await confirm_password(db, caller, password, origin, clock)
     async with db.system_transaction() as conn:
+        await factors.lock(conn, caller.user_id)
+        await all_steps(conn, caller)
         challenge = await store.take_challenge(conn, caller.session_id, "register", clock())
         try:
             made = passkeys.registered(_here(site), credential, challenge or b"")
@@ -65,8 +75,7 @@ async def add_passkey(
         if not await store.add(conn, row):
             raise Conflict("This passkey is registered already.", slug="already-enrolled")
         codes = await new_codes(conn, caller.user_id) if first else []
-        await sessions.pass_second_factor(conn, caller.session_id, clock())
-        await record(conn, caller, "two_factor_enrolled", "passkey")
+        await enrolled_now(conn, caller, "passkey", clock)
     return codes
 
 
@@ -80,7 +89,7 @@ async def remove_passkey(
             raise NotFound
         if not await factors.enrolled(conn, caller.user_id):
             await factors.set_recovery_codes(conn, caller.user_id, [])
-        await record(conn, caller, "two_factor_removed", "passkey")
+        await removed_now(conn, caller, "passkey", clock)
 
 
 async def begin_sign_in(
@@ -108,7 +117,7 @@ async def pass_with_passkey(
     clock: Clock,
 ) -> None:
     """The second step of a sign-in by a passkey; WrongPasskey otherwise."""
-    async with db.system_transaction() as conn:
+    async with turns.of(hash_secret(secret)), db.system_transaction() as conn:
         session, user = await waiting_session(conn, secret, origin, clock)
         challenge = await store.take_challenge(conn, session.session_id, "sign_in", clock())
         wanted = passkeys.credential_id_of(credential)

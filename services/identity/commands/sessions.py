@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import announce
-from services.identity.commands.attempts import Origin, admit, email_hash, failed
+from services.identity.commands.attempts import Origin, admit, email_hash, failed, turns
 from services.identity.commands.keys import signing_key
-from services.identity.commands.turns import Turns
 from services.identity.domain.errors import SecondFactorNeeded, WrongCredentials
 from services.identity.domain.passwords import verify_password
 from services.identity.domain.secrets import hash_secret
@@ -25,8 +24,6 @@ from shared.secretbox import SecretBox
 
 NOBODY = UUID(int=0)
 """Asked about where there is no such user, so that it takes as long."""
-
-_turns = Turns()
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ async def _sign_in(
         known = await sessions.knows_address(conn, somebody, origin.address)
     # the owner, from where he has come from before, doesn't queue with those who guess
     queue = hashed + origin.address.encode() if known else hashed
-    async with _turns.of(queue) as waited:
+    async with turns.of(queue) as waited:
         if waited:
             async with db.system_transaction() as conn:
                 await admit(conn, user, hashed, origin, clock())
@@ -159,11 +156,16 @@ async def sign_out(db: Database, secret: str, clock: Clock) -> None:
 async def end_other_sessions(db: Database, user_id: UUID, kept: UUID, clock: Clock) -> int:
     """End every session of the user but one; returns how many."""
     async with db.system_transaction() as conn:
-        others = [
-            s for s in await sessions.open_ones(conn, user_id, clock()) if s.session_id != kept
-        ]
-        for session in others:
-            await end_session(conn, session.session_id, user_id, clock())
+        return await end_sessions_but(conn, user_id, kept, clock())
+
+
+async def end_sessions_but(
+    conn: Connection, user_id: UUID, kept: UUID | None, now: datetime
+) -> int:
+    """End every session of the user but one, or all; what one signs in with has changed."""
+    others = [s for s in await sessions.open_ones(conn, user_id, now) if s.session_id != kept]
+    for session in others:
+        await end_session(conn, session.session_id, user_id, now)
     return len(others)
 
 

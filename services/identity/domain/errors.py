@@ -51,6 +51,12 @@ class WrongCode(Unauthenticated):
     slug, title = "wrong-code", "Wrong code"
 
 
+class AlreadyEnrolled(Conflict):
+    """An authenticator is enrolled already; remove it first."""
+
+    slug, title = "already-enrolled", "Already enrolled"
+
+
 class SupportClosed(Problem):
     """The company hasn't opened its file to support staff."""
 

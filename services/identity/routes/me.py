@@ -64,9 +64,9 @@ async def begin_totp(caller: Person, ctx: Ctx) -> dict[str, str]:
 
 
 @router.post("/totp/confirm")
-async def confirm_totp(body: Code, caller: Person, ctx: Ctx) -> dict[str, list[str]]:
+async def confirm_totp(body: Code, caller: Person, origin: From, ctx: Ctx) -> dict[str, list[str]]:
     """Confirm the authenticator; the recovery codes are shown once."""
-    codes = await factors.confirm_enrolment(ctx.db, ctx.box, caller, body.code, ctx.clock)
+    codes = await factors.confirm_enrolment(ctx.db, ctx.box, caller, body.code, origin, ctx.clock)
     return {"recovery_codes": codes}
 
 

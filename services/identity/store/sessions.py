@@ -56,6 +56,14 @@ async def by_secret(conn: Connection, secret_hash: bytes, now: datetime) -> Sess
     return SessionRow(**record) if record else None
 
 
+async def passed_second_factor(conn: Connection, session_id: UUID) -> bool:
+    """Whether the session's second step was done."""
+    found: bool | None = await conn.fetchval(
+        "SELECT second_factor_at IS NOT NULL FROM session WHERE session_id = $1", session_id
+    )
+    return bool(found)
+
+
 async def pass_second_factor(conn: Connection, session_id: UUID, now: datetime) -> None:
     await conn.execute(
         "UPDATE session SET second_factor_at = $2 WHERE session_id = $1", session_id, now

@@ -1,6 +1,7 @@
 """Identity alone, on a real database and broker, and the people who use it."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pyotp
 import pytest
 
 from deploy.local import postgres
@@ -97,6 +99,18 @@ class Identity:
         member.user_id = created.json()["user_id"]
         return member
 
+    async def second_step(self, session: str, given: str, address: str = "") -> int:
+        """Give a code of the app, or a recovery code."""
+        answer = await self.client.post(
+            "/v1/sessions/current/second-factor",
+            json={"code": given},
+            headers={
+                "Authorization": f"Session {session}",
+                "X-Forwarded-For": address or self.address,
+            },
+        )
+        return answer.status_code
+
     async def invite(
         self, owner: Member, email: str = "", role: str = "employee"
     ) -> httpx.Response:
@@ -138,6 +152,21 @@ class Identity:
         member = await self.sign_in(invited["email"])
         member.user_id = invited["user_id"]
         return member
+
+
+def code(secret: str, steps_ahead: int = 0) -> str:
+    """The code that an authenticator app shows."""
+    return pyotp.TOTP(secret).at(int(time.time()) + 30 * steps_ahead)
+
+
+async def enrol(member: Member) -> tuple[str, list[str]]:
+    """Enrol an authenticator; returns its secret and the recovery codes."""
+    begun = (await member.call("POST", "/v1/me/totp")).json()
+    confirmed = await member.call(
+        "POST", "/v1/me/totp/confirm", json={"code": code(begun["secret"], -1)}
+    )
+    assert confirmed.status_code == 200, confirmed.text
+    return begun["secret"], confirmed.json()["recovery_codes"]
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,11 @@
 """Who may look: second factor, accountants, support, API keys, erasure."""
 
-import time
-
-import pyotp
 import pytest
 
 from services.identity.domain import totp
 from services.identity.store import privacy
 from shared.database import connect
-from tests.integration.identity.conftest import PASSWORD, Identity, Member
-
-
-def code(secret: str, steps_ahead: int = 0) -> str:
-    """The code that an authenticator app shows."""
-    return pyotp.TOTP(secret).at(int(time.time()) + 30 * steps_ahead)
-
-
-async def enrol(member: Member) -> tuple[str, list[str]]:
-    """Enrol an authenticator; returns its secret and the recovery codes."""
-    begun = (await member.call("POST", "/v1/me/totp")).json()
-    confirmed = await member.call(
-        "POST", "/v1/me/totp/confirm", json={"code": code(begun["secret"], -1)}
-    )
-    assert confirmed.status_code == 200, confirmed.text
-    return begun["secret"], confirmed.json()["recovery_codes"]
+from tests.integration.identity.conftest import PASSWORD, Identity, Member, code, enrol
 
 
 @pytest.mark.parametrize(
@@ -39,18 +21,6 @@ def test_codes_are_those_of_rfc_6238(seconds: int, expected: str) -> None:
     assert totp.matching_step(secret, expected, now, seconds // 30) is None
 
 
-async def second_step(identity: Identity, session: str, given: str, address: str = "") -> int:
-    answer = await identity.client.post(
-        "/v1/sessions/current/second-factor",
-        json={"code": given},
-        headers={
-            "Authorization": f"Session {session}",
-            "X-Forwarded-For": address or identity.address,
-        },
-    )
-    return answer.status_code
-
-
 async def test_sign_in_with_a_code_that_works_once(identity: Identity) -> None:
     owner = await identity.register()
     secret, _ = await enrol(owner)
@@ -58,10 +28,10 @@ async def test_sign_in_with_a_code_that_works_once(identity: Identity) -> None:
     assert opened["second_factor"] is True
     assert (await identity.token(opened["session"])).status_code == 403
     present = code(secret)
-    assert await second_step(identity, opened["session"], present) == 204
+    assert await identity.second_step(opened["session"], present) == 204
     assert (await identity.token(opened["session"])).status_code == 200
     again = (await identity.session(owner.email)).json()["session"]
-    assert await second_step(identity, again, present) == 401
+    assert await identity.second_step(again, present) == 401
 
 
 async def test_a_recovery_code_works_once(identity: Identity) -> None:
@@ -70,14 +40,14 @@ async def test_a_recovery_code_works_once(identity: Identity) -> None:
     assert len(recovery) == 10
     for expected in (204, 401):
         session = (await identity.session(owner.email)).json()["session"]
-        assert await second_step(identity, session, recovery[0]) == expected
+        assert await identity.second_step(session, recovery[0]) == expected
 
 
 async def test_wrong_codes_end_the_session(identity: Identity) -> None:
     owner = await identity.register()
     await enrol(owner)
     session = (await identity.session(owner.email)).json()["session"]
-    assert [await second_step(identity, session, "000000") for _ in range(5)] == [401] * 5
+    assert [await identity.second_step(session, "000000") for _ in range(5)] == [401] * 5
     refused = await identity.token(session)
     assert refused.status_code == 401
 
@@ -90,11 +60,11 @@ async def test_whoever_knows_the_password_can_t_guess_codes_for_ever(identity: I
     for n in range(6):
         answer = await identity.session(owner.email, address=f"198.51.100.{n}")
         opened[f"198.51.100.{n}"] = answer.json()["session"]
-    answers = [await second_step(identity, s, "000000", a) for a, s in opened.items()]
+    answers = [await identity.second_step(s, "000000", a) for a, s in opened.items()]
     assert answers == [401, 401, 401, 401, 429, 429]
     assert (await identity.session(owner.email, address="198.51.100.0")).status_code == 429
     session = (await identity.session(owner.email)).json()["session"]
-    assert await second_step(identity, session, code(secret, 1)) == 204
+    assert await identity.second_step(session, code(secret, 1)) == 204
 
 
 async def test_a_lost_authenticator_is_removed_with_a_recovery_code(identity: Identity) -> None:
