@@ -4,13 +4,14 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.message import Message
+from dataclasses import dataclass, field
 
 from services.delivery.peppol.errors import MIME, As4Refused
 
 MOST_PARTS = 4
 MOST_HEADERS = 8192
+_MEDIA_TYPE = re.compile(r"\s*([!#$&^_.+\-\w]+/[!#$&^_.+\-\w]+)\s*", re.ASCII)
+_PARAMETER = re.compile(r""";\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))\s*""")
 
 
 @dataclass(frozen=True)
@@ -35,30 +36,59 @@ def build(boundary: str, soap: bytes, content_id: str, attachment: bytes) -> tup
     return f'multipart/related; type="application/soap+xml"; boundary="{boundary}"', body
 
 
-def content_type(headers: Mapping[str, str]) -> Message:
+@dataclass(frozen=True)
+class ContentType:
+    """A media type in lower case, and its parameters by lower-case name."""
+
+    media_type: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, value: str) -> "ContentType":
+        """What the header's value says (RFC 9110, 8.3.1); empty where it is anything else.
+
+        Not by `email`: it also knows parameters in numbered pieces (RFC 2231), which HTTP doesn't
+        have, and fails on those that contradict themselves.
+        """
+        named = _MEDIA_TYPE.match(value)
+        if named is None:
+            return cls()
+        parameters: dict[str, str] = {}
+        end = named.end()
+        while found := _PARAMETER.match(value, end):
+            name, quoted, bare = found.groups()
+            if name.lower() in parameters:
+                return cls()
+            said = bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            parameters[name.lower()] = said
+            end = found.end()
+        if value[end:].strip("; \t"):
+            return cls()
+        return cls(named.group(1).lower(), parameters)
+
+
+def content_type(headers: Mapping[str, str]) -> ContentType:
     """The parsed Content-Type of HTTP headers, whose names have any case."""
     value = next((v for k, v in headers.items() if k.lower() == "content-type"), "")
-    message = Message()
-    message["Content-Type"] = value.replace("\r", " ").replace("\n", " ")
-    return message
+    return ContentType.read(value)
 
 
 def split(headers: Mapping[str, str], body: bytes) -> tuple[bytes, list[Part]]:
     """The SOAP part and the attachments of an HTTP message; `As4Refused` (EBMS:0007) otherwise."""
     outer = content_type(headers)
-    if outer.get_content_type() == "application/soap+xml":
+    if outer.media_type == "application/soap+xml":
         return body, []
-    boundary = outer.get_boundary()
-    if outer.get_content_type() != "multipart/related" or not boundary:
+    boundary = outer.parameters.get("boundary", "").rstrip()
+    if outer.media_type != "multipart/related" or not boundary:
         raise As4Refused(
             MIME, "the content type is neither multipart/related nor application/soap+xml"
         )
     edge = b"\r\n--" + boundary.encode("ascii", "replace")
-    pieces = (b"\r\n" + body).split(edge)
-    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
-        raise As4Refused(MIME, "the multipart body is incomplete")
+    pieces = (b"\r\n" + body).split(edge, MOST_PARTS + 2)
     if len(pieces) - 2 > MOST_PARTS:
         raise As4Refused(MIME, f"the message has more than {MOST_PARTS} parts")
+    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
+        raise As4Refused(MIME, "the multipart body is incomplete")
     parts = [_part(piece) for piece in pieces[1:-1]]
     soap = parts[0]
     if soap.content_type != "application/soap+xml":
