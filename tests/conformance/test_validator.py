@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from shared.einvoice.rules import (
     RuleSet,
     RuleSetMissing,
     Validator,
+    ValidatorBroken,
     ValidatorBusy,
 )
 from shared.einvoice.rules.catalogue import Jar, describe
@@ -60,6 +62,31 @@ async def test_workers_killed_in_mid_work_lose_no_document(validator: Validator)
     for worker in workers():
         os.kill(worker.pid, signal.SIGKILL)
     assert all({f.rule for f in found} >= {"BR-CO-15"} for found in await asyncio.gather(*jobs))
+
+
+class Killed:
+    """What kills the process that unpacks it: the worker, over the document it is given."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _end, ()
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def test_a_document_that_kills_its_judges_is_told_from_those_beside_it(
+    rule_sets: dict[str, RuleSet],
+) -> None:
+    killing: Any = Killed()
+    async with Validator((rule_sets[CEN],)) as validator:
+        beside = [validator.validate(GOOD, (CEN,)) for _ in range(3)]
+        killed, *others = await asyncio.gather(
+            validator.validate(killing, (CEN,)), *beside, return_exceptions=True
+        )
+        assert isinstance(killed, ValidatorBroken)
+        assert others == [[], [], []]
+        assert await validator.validate(GOOD, (CEN,)) == []
 
 
 async def test_a_doctype_never_reaches_the_rules(validator: Validator) -> None:

@@ -73,7 +73,7 @@ class Reception:
             return Answer(opened.signal, opened.content_type)
         try:
             return await self._store(opened)
-        except (*UNAVAILABLE, *TRANSIENT, ValidatorBusy, ValidatorBroken, RuleSetMissing) as error:
+        except (*UNAVAILABLE, *TRANSIENT, ValidatorBusy, RuleSetMissing) as error:
             log.warning("AS4 message %s not stored: %s", opened.message_id, type(error).__name__)
             signal = self.receiver.not_stored(opened.message_id)
             return Answer(signal.signal, signal.content_type)
@@ -133,14 +133,19 @@ class Reception:
 
 
 async def judge(validator: Validator, document: bytes) -> Judged:
-    """Read the document's face and apply the official rules; what fails is quarantined."""
+    """Read the document's face and apply the official rules; what fails is quarantined.
+
+    So is what kills whoever judges it: asked for again, it would do so again.
+    """
     try:
         face = ubl.inspect(document)
         with metrics.timed(metrics.rules_time):
             findings = await validator.validate(document, applicable_sets(face))
     except (ubl.UblError, XmlRefused) as error:
-        finding = {"rule": "UBL", "severity": "fatal", "message": str(error)}
-        return Judged("", "", "", "", [finding], quarantined=True)
+        return _unreadable("UBL", error)
+    except ValidatorBroken as error:
+        log.exception("a received document kills the rule workers: it is quarantined")
+        return _unreadable("not-evaluated", error)
     return Judged(
         number=face.number or "",
         seller_name=face.seller.name or "",
@@ -149,6 +154,11 @@ async def judge(validator: Validator, document: bytes) -> Judged:
         findings=[f.model_dump(mode="json") for f in findings],
         quarantined=refused(findings),
     )
+
+
+def _unreadable(rule: str, error: Exception) -> Judged:
+    finding = {"rule": rule, "severity": "fatal", "message": str(error)}
+    return Judged("", "", "", "", [finding], quarantined=True)
 
 
 def _news(row: ReceivedRow, document: bytes) -> DocumentReceived:

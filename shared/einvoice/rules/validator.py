@@ -29,7 +29,7 @@ class ValidatorBusy(RuntimeError):
 
 
 class ValidatorBroken(RuntimeError):
-    """A worker died twice over the same document, which therefore was not judged."""
+    """A worker died over a document, and so did another that had this one alone: it was not judged."""
 
 
 def _in_force_and_here() -> list[RuleSet]:
@@ -41,8 +41,9 @@ def _in_force_and_here() -> list[RuleSet]:
 class Validator:
     """Judges documents by the rule sets in force, in `workers` processes.
 
-    At most `queue` documents are judged or wait at a time. A worker that dies is replaced, and its
-    document tried once more.
+    At most `queue` documents are judged or wait at a time. A worker that dies is replaced; whatever
+    was in hand then is tried once more, one document at a time in a process apart, so that the one
+    which kills its judge is told from those that were beside it.
     """
 
     def __init__(
@@ -55,6 +56,9 @@ class Validator:
         self._queue = queue
         self._pending = 0
         self._pool: ProcessPoolExecutor | None = None
+        self._suspects = 0
+        self._one_alone = asyncio.Lock()
+        self._apart: ProcessPoolExecutor | None = None
 
     @property
     def rule_sets(self) -> tuple[RuleSet, ...]:
@@ -102,13 +106,41 @@ class Validator:
         await self.close()
 
     async def _twice(self, xml: bytes, sets: tuple[str, ...]) -> list[Finding]:
-        for _ in range(2):
-            pool = self._opened()
-            try:
-                return await self._run(pool, worker.judge, xml, sets)
-            except BrokenExecutor:
-                self._discard(pool)
-        raise ValidatorBroken("the rule workers died twice over this document; it was not judged")
+        pool = self._opened()
+        try:
+            return await self._run(pool, worker.judge, xml, sets)
+        except BrokenExecutor:
+            self._discard(pool)
+        self._suspects += 1
+        try:
+            async with self._one_alone:
+                return await self._alone(xml, sets)
+        finally:
+            self._suspects -= 1
+            if not self._suspects:
+                self._end_apart()
+
+    async def _alone(self, xml: bytes, sets: tuple[str, ...]) -> list[Finding]:
+        pool = self._apart = self._apart or self._new_pool(1)
+        try:
+            await self._run(pool, worker.ready)
+        except BrokenExecutor as error:
+            self._end_apart()
+            raise ValidatorBusy(
+                "the rule workers die before they judge anything: look at the machine"
+            ) from error
+        try:
+            return await self._run(pool, worker.judge, xml, sets)
+        except BrokenExecutor as error:
+            self._end_apart()
+            raise ValidatorBroken(
+                "the rule workers died twice over this document; it was not judged"
+            ) from error
+
+    def _end_apart(self) -> None:
+        pool, self._apart = self._apart, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     @staticmethod
     async def _run(pool: ProcessPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
@@ -116,10 +148,12 @@ class Validator:
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers, multiprocessing.get_context("spawn"), worker.start, (self._sets,)
-            )
+            self._pool = self._new_pool(self._workers)
         return self._pool
+
+    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, context, worker.start, (self._sets,))
 
     def _discard(self, broken: ProcessPoolExecutor) -> None:
         if self._pool is broken:

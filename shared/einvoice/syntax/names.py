@@ -1,5 +1,7 @@
 """Names of UBL 2.1 that reader and writer share."""
 
+from pydantic import ValidationError
+
 CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 INVOICE = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
@@ -21,3 +23,12 @@ class UblError(ValueError):
 
 class SignedDocument(UblError):
     """The document is signed: any change, a number too, would break the signature."""
+
+
+def wrong_terms(error: ValidationError) -> UblError:
+    """What doesn't fit the terms of EN 16931, by the first five fields."""
+    problems = "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()[:5]
+    )
+    return UblError(f"the document lacks terms of EN 16931 or has wrong ones: {problems}")

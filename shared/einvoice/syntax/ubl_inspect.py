@@ -2,9 +2,9 @@
 
 from decimal import Decimal, InvalidOperation
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from shared.einvoice.syntax.names import CREDIT_NOTE_ROOT, UblError
+from shared.einvoice.syntax.names import CREDIT_NOTE_ROOT, UblError, wrong_terms
 from shared.einvoice.syntax.reading import Element, child, text
 from shared.einvoice.syntax.ubl_number import is_signed
 from shared.einvoice.syntax.ubl_read import ubl_root
@@ -51,28 +51,31 @@ def inspect(xml: bytes, limit: int = MAX_BYTES) -> Inspection:
     """Parties, totals and kind, as far as they are given; raises UblError or `xml.XmlRefused`."""
     root = ubl_root(parse(xml, limit))
     totals = child(root, "LegalMonetaryTotal")
-    return Inspection(
-        is_credit_note=root.tag == CREDIT_NOTE_ROOT,
-        type_code=text(root, "InvoiceTypeCode") or text(root, "CreditNoteTypeCode"),
-        number=text(root, "ID"),
-        issue_date=text(root, "IssueDate"),
-        currency=text(root, "DocumentCurrencyCode"),
-        specification=text(root, "CustomizationID"),
-        business_process=text(root, "ProfileID"),
-        seller=_identity(seller(child(root, "AccountingSupplierParty", "Party"))),
-        buyer=_identity(buyer(child(root, "AccountingCustomerParty", "Party"))),
-        without_vat=_amount(totals, "TaxExclusiveAmount"),
-        with_vat=_amount(totals, "TaxInclusiveAmount"),
-        amount_due=_amount(totals, "PayableAmount"),
-        is_signed=is_signed(root),
-    )
+    fields = {
+        "is_credit_note": root.tag == CREDIT_NOTE_ROOT,
+        "type_code": text(root, "InvoiceTypeCode") or text(root, "CreditNoteTypeCode"),
+        "number": text(root, "ID"),
+        "issue_date": text(root, "IssueDate"),
+        "currency": text(root, "DocumentCurrencyCode"),
+        "specification": text(root, "CustomizationID"),
+        "business_process": text(root, "ProfileID"),
+        "seller": _identity(seller(child(root, "AccountingSupplierParty", "Party"))),
+        "buyer": _identity(buyer(child(root, "AccountingCustomerParty", "Party"))),
+        "without_vat": _amount(totals, "TaxExclusiveAmount"),
+        "with_vat": _amount(totals, "TaxInclusiveAmount"),
+        "amount_due": _amount(totals, "PayableAmount"),
+        "is_signed": is_signed(root),
+    }
+    try:
+        return Inspection.model_validate(fields)
+    except ValidationError as error:
+        raise wrong_terms(error) from error
 
 
-def _identity(fields: dict[str, object]) -> PartyIdentity:
+def _identity(fields: dict[str, object]) -> dict[str, object]:
     address = fields.get("address")
     known = {name: fields[name] for name in PartyIdentity.model_fields if name in fields}
-    known["country"] = address.get("country") if isinstance(address, dict) else None
-    return PartyIdentity.model_validate(known)
+    return known | {"country": address.get("country") if isinstance(address, dict) else None}
 
 
 def _amount(totals: Element | None, name: str) -> Decimal | None:

@@ -12,6 +12,7 @@ from shared.einvoice.syntax.names import (
     INVOICE_ROOT,
     PROJECT,
     UblError,
+    wrong_terms,
 )
 from shared.einvoice.syntax.reading import (
     Element,
@@ -54,13 +55,7 @@ def read(xml: bytes, limit: int = MAX_BYTES) -> Invoice:
     try:
         return Invoice.model_validate(fields)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()[:5]
-        )
-        raise UblError(
-            f"the document lacks terms of EN 16931 or has wrong ones: {problems}"
-        ) from error
+        raise wrong_terms(error) from error
 
 
 def ubl_root(tree: etree._ElementTree) -> Element:

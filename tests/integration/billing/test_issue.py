@@ -1,6 +1,7 @@
 """Issuing on real parts: numbers under parallel issue, refusals, immutability, tenancy."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -140,6 +141,11 @@ async def test_a_posted_ubl_of_another_seller_or_signed_is_refused(billing: Bill
     for bad in (b"", b"<a/>", b"not xml", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'):
         refused = await _post(billing, bad)
         assert refused.status_code == 422, (bad, refused.text)
+    for amount in (b"NaN", b"Infinity", b"9" * 25):
+        odd = re.sub(rb"(<cbc:PayableAmount[^>]*>)[^<]*", rb"\g<1>" + amount, xml)
+        refused = await _post(billing, odd)
+        assert refused.status_code == 422, (amount, refused.text)
+        assert "amount_due" in refused.text
 
 
 async def test_a_posted_ubl_is_kept_as_it_is_and_must_fit_the_order_of_dates(

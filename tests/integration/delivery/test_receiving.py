@@ -1,6 +1,7 @@
 """Receiving from Peppol: once each, receipts repeated, kills, quarantine, and nothing of what is refused."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -142,6 +143,49 @@ async def test_an_invalid_document_is_quarantined_and_the_next_proceeds(edge: Ed
     assert await edge.told() == 1
 
 
+@pytest.mark.parametrize(
+    ("pattern", "put"),
+    [
+        (rb"(?<=currencyID=\"EUR\">)[0-9.]+(?=</cbc:PayableAmount>)", b"NaN"),
+        (rb"(?<=currencyID=\"EUR\">)[0-9.]+(?=</cbc:PayableAmount>)", b"-Infinity"),
+        (rb"(?<=currencyID=\"EUR\">)[0-9.]+(?=</cbc:PayableAmount>)", b"9" * 25),
+        (rb"(?<=<cbc:EndpointID schemeID=\"0208\">)[0-9]+", b"0" * 101),
+        (rb"(?<=<cbc:DocumentCurrencyCode>)EUR", b"e" * 5000),
+    ],
+)
+async def test_a_document_whose_face_is_nonsense_is_quarantined(
+    edge: Edge, pattern: bytes, put: bytes
+) -> None:
+    nonsense, found = re.subn(pattern, put, VALID)
+    assert found
+    message = edge.message(nonsense)
+    answer = await edge.post(message)
+    assert answer.status_code == 200, answer.text
+    assert edge.proves(message, answer)
+    (row,) = await edge.stored()
+    assert row["state"] == "quarantined"
+    assert row["findings"]
+    assert await edge.told() == 0
+
+
+async def test_a_document_that_kills_its_judges_is_quarantined_and_not_asked_for_again(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shared.einvoice.rules import Validator, ValidatorBroken
+
+    async def killed(*_: object) -> None:
+        raise ValidatorBroken("the rule workers died twice over this document")
+
+    message = edge.message()
+    with monkeypatch.context() as patch:
+        patch.setattr(Validator, "validate", killed)
+        assert edge.proves(message, await edge.post(message))
+    (row,) = await edge.stored()
+    assert row["state"] == "quarantined"
+    assert "died twice" in str(row["findings"])
+    assert await edge.told() == 0
+
+
 async def test_nothing_is_stored_of_what_is_refused(edge: Edge) -> None:
     stranger = edge.message(receiver="0208:0999999922")
     tampered = edge.message()
@@ -153,6 +197,9 @@ async def test_nothing_is_stored_of_what_is_refused(edge: Edge) -> None:
     headers = {"Content-Type": tampered.content_type}
     answer = await edge.client.post(edge.url, content=spoilt, headers=headers)
     assert not edge.proves(tampered, answer)
+    odd = {"Content-Type": "multipart/related; boundary*=a; boundary*0=b"}
+    answer = await edge.client.post(edge.url, content=tampered.body, headers=odd)
+    assert (answer.status_code, b"EBMS:0007" in answer.content) == (200, True)
     for body in (b"", b"not mime", b"<a/>", b"x" * 100_000):
         answer = await edge.client.post(edge.url, content=body, headers=headers)
         assert answer.status_code in (200, 400, 413, 422), answer.text

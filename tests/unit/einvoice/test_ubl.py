@@ -51,6 +51,32 @@ def test_a_document_shows_its_face() -> None:
     assert str(face.amount_due) == "578.70"
 
 
+FACE = ubl.write(issued(french(), "F-7"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        (b">578.70</cbc:PayableAmount", b">NaN</cbc:PayableAmount", "amount_due"),
+        (b">578.70</cbc:PayableAmount", b">-Infinity</cbc:PayableAmount", "amount_due"),
+        (b">578.70</cbc:PayableAmount", b">sNaN1</cbc:PayableAmount", "amount_due"),
+        (b">578.70</cbc:PayableAmount", b">" + b"9" * 30 + b"</cbc:PayableAmount", "amount_due"),
+        (b">578.70</cbc:PayableAmount", b">1E+999999</cbc:PayableAmount", "amount_due"),
+        (b">578.70</cbc:PayableAmount", b">many</cbc:PayableAmount", "PayableAmount"),
+        (b">732829320<", b">" + b"7" * 101 + b"<", r"seller\.(electronic_address|legal_reg)"),
+        (
+            b'schemeID="0225"',
+            b'schemeID="' + b"0" * 101 + b'"',
+            r"seller\.electronic_address\.scheme",
+        ),
+    ],
+)
+def test_a_face_that_is_none_is_refused_by_name(old: bytes, new: bytes, named: str) -> None:
+    assert old in FACE
+    with pytest.raises(ubl.UblError, match=named):
+        ubl.inspect(FACE.replace(old, new))
+
+
 ODD = (
     '<?xml version="1.0" encoding="{encoding}"?>\r\n<!-- avant : é -->\r\n'
     '<u:Invoice xmlns:u="' + INVOICE + '"\r\n  xmlns:b="' + CBC + '" xmlns:x="urn:x">'
