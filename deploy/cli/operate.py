@@ -165,10 +165,13 @@ async def _subscription(arguments: argparse.Namespace) -> int:
 
 
 async def _support(arguments: argparse.Namespace) -> int:
-    from services.identity.store import privacy
+    from services.identity.commands.standing import set_support
+    from shared.clock import system_clock
+    from shared.events import Actor
 
-    async with await _database("identity", arguments.stack) as db, db.system_transaction() as conn:
-        known = await privacy.make_support(conn, arguments.email, on=not arguments.off)
+    actor, on = Actor(kind="system", id="operator"), not arguments.off
+    async with _database("identity", arguments.stack) as db, db.system_transaction() as conn:
+        known = await set_support(conn, arguments.email, actor, system_clock, on=on)
     if not known:
         raise LookupError(f"no account has the e-mail {arguments.email}")
     print(f"{arguments.email} {'is no longer' if arguments.off else 'is'} one of support staff")

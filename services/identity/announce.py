@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.domain.legal import missing_fields
+from services.identity.store import factors
 from services.identity.store.companies import CompanyRow
 from services.identity.store.profiles import ProfileRow
 from services.identity.store.users import MembershipRow, UserRow
@@ -55,6 +56,7 @@ async def membership(conn: Connection, row: MembershipRow, user: UserRow, actor:
         rights=row.rights,
         apps=row.apps,
         active=row.active,
+        second_factor_due=row.active and await factors.due(conn, row.company_id, row.user_id),
         email=user.email,
         first_name=user.first_name,
         last_name=user.last_name,

@@ -14,7 +14,7 @@ from shared.problems import NotFound
 async def scope_of(db: Database, caller: Principal, company_id: UUID | None) -> Filter:
     """A filter of everything that may be seen: of one company, or (None) of all there are for the
     caller. NotFound for another's company, Forbidden without the right."""
-    firm = caller.company_id if caller.company_kind == "firm" else None
+    firm = caller.company_id if caller.of_firm else None
     async with db.system_transaction() as conn:
         if company_id is not None and company_id != caller.company_id:
             found = await portals.situation(conn, company_id)

@@ -42,11 +42,11 @@ def _counts(principal: Principal) -> bool:
 
 
 def _deploys(principal: Principal) -> bool:
-    return principal.company_kind == "firm" and MASS_DEPLOYMENT in principal.rights
+    return principal.of_firm and MASS_DEPLOYMENT in principal.rights
 
 
 def _of_a_firm(principal: Principal) -> bool:
-    return principal.company_kind == "firm"
+    return principal.of_firm
 
 
 MAY: dict[Kind, Callable[[Principal], bool]] = {

@@ -57,6 +57,12 @@ class Principal:
     two_factor_pending: bool
 
     @property
+    def of_firm(self) -> bool:
+        """Whether the caller administers companies: one of a firm's own people, neither support who
+        looks into the firm nor its accountant."""
+        return self.company_kind == "firm" and self.kind == "internal"
+
+    @property
     def actor(self) -> Actor:
         """Who the events of this request name."""
         return Actor(kind="user" if self.scopes is None else "api_key", id=str(self.user_id))
@@ -124,7 +130,7 @@ class Guard:
             billing=found.billing_enabled
             and (found.kind in EXTERNAL or found.profile_id in found.billing_profiles),
             scopes=None if claims.scopes is None else frozenset(claims.scopes),
-            two_factor_pending=claims.two_factor_pending,
+            two_factor_pending=claims.two_factor_pending or found.second_factor_due,
         )
 
     async def _key(self, key_id: UUID) -> dict[str, str]:

@@ -78,14 +78,15 @@ async def project_membership(
 ) -> None:
     await conn.execute(
         "INSERT INTO access.memberships (membership_id, user_id, company_id, role, kind, "
-        "profile_id, rights, apps, active, email, first_name, last_name, language, version) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+        "profile_id, rights, apps, active, email, first_name, last_name, language, version, "
+        "second_factor_due) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
         "ON CONFLICT (membership_id) DO UPDATE "
         "SET role = EXCLUDED.role, kind = EXCLUDED.kind, profile_id = EXCLUDED.profile_id, "
         "    rights = EXCLUDED.rights, apps = EXCLUDED.apps, active = EXCLUDED.active, "
         "    email = EXCLUDED.email, first_name = EXCLUDED.first_name, "
         "    last_name = EXCLUDED.last_name, language = EXCLUDED.language, "
-        "    version = EXCLUDED.version "
+        "    version = EXCLUDED.version, second_factor_due = EXCLUDED.second_factor_due "
         "WHERE access.memberships.version < EXCLUDED.version",
         event.membership_id,
         event.user_id,
@@ -101,6 +102,7 @@ async def project_membership(
         event.last_name,
         event.language,
         envelope.aggregate_version,
+        event.second_factor_due,
     )
 
 

@@ -24,6 +24,7 @@ class Standing:
     billing_enabled: bool
     billing_profiles: frozenset[UUID]
     session_revoked: bool
+    second_factor_due: bool
 
 
 def apps_in(own: list[str], company: list[str] | None) -> frozenset[str]:
@@ -35,6 +36,7 @@ async def standing(conn: Connection, membership_id: UUID, session_id: UUID) -> S
     """The caller's standing by this service's own tables."""
     row = await conn.fetchrow(
         "SELECT m.version, m.active, m.role, m.kind, m.profile_id, m.rights, m.apps, m.language, "
+        "       m.second_factor_due, "
         "       p.rights AS profile_rights, p.active AS profile_active, "
         "       c.kind AS company_kind, c.name AS company_name, c.state->'apps' AS company_apps, "
         "       b.enabled, b.profile_ids, "
@@ -63,6 +65,7 @@ async def standing(conn: Connection, membership_id: UUID, session_id: UUID) -> S
         billing_enabled=bool(row["enabled"]),
         billing_profiles=frozenset(row["profile_ids"] or []),
         session_revoked=row["revoked"],
+        second_factor_due=bool(row["second_factor_due"]),
     )
 
 

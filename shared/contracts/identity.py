@@ -96,6 +96,8 @@ class MembershipChanged(Event):
     rights: list[str]
     apps: list[str]
     active: bool
+    second_factor_due: bool = False
+    """The company requires a second factor that this person hasn't: enrolling is all there is."""
     email: str
     first_name: str
     last_name: str

@@ -11,6 +11,7 @@ import pytest
 from tests.adversarial.conftest import World
 from tests.matrix.source import ALLOWED, Route, source
 from tests.matrix.trying import tried
+from tests.platform import PASSWORD
 
 # horizontal: the ids of another company where a body or a query takes ids
 
@@ -157,13 +158,13 @@ async def test_mass_deployment_is_for_firms(world: World) -> None:
 
 @pytest.mark.parametrize("scopes", [["read", "write"], ["read"]])
 async def test_a_key_makes_no_key(world: World, scopes: list[str]) -> None:
-    body = {"name": "x", "scopes": scopes, "days": 700}
+    body = {"name": "x", "scopes": scopes, "days": 700, "password": PASSWORD}
     key = world.person("key: read, write")
     assert (await world.api("identity", "POST", "/v1/api-keys", key, body)).status == 403
 
 
 async def test_a_scope_that_doesnt_exist_is_refused(world: World) -> None:
-    body = {"name": "x", "scopes": ["read", "admin"]}
+    body = {"name": "x", "scopes": ["read", "admin"], "password": PASSWORD}
     owner = world.person("owner")
     assert (await world.api("identity", "POST", "/v1/api-keys", owner, body)).status == 422
 

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Screen, screen
 from tests.flow.test_people_access import make_support
-from tests.platform import SELLER, Platform
+from tests.platform import PASSWORD, SELLER, Platform
 from tests.services import eventually
 
 
@@ -67,6 +67,7 @@ async def test_an_api_key_is_shown_once_and_revoked(running: Platform, chromium:
     await expect(page.locator(".wrong")).to_be_visible()
     await expect(page.locator("#key_name")).to_have_value("ERP")
     await page.get_by_label("Lire").check()
+    await page.fill("#password", PASSWORD)
     await person.press("Créer la clé")
     secret = await page.locator("code.secret").inner_text()
     headers = {"Authorization": f"ApiKey {secret}"}

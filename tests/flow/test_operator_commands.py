@@ -152,6 +152,20 @@ async def test_a_subscription_is_sold(stack: Path) -> None:
     assert said == f"{company}: standard, invoicing\n"
 
 
+async def test_support_staff_are_made_and_unmade(stack: Path) -> None:
+    """D7: taking it away closes the files that they are in."""
+    known = await ask(stack, "identity", "SELECT email FROM app_user ORDER BY created_at LIMIT 1")
+    email = str(known[0]["email"])
+    assert await run(stack, "support", email) == f"{email} is one of support staff\n"
+    assert await run(stack, "support", email, "--off") == (
+        f"{email} is no longer one of support staff\n"
+    )
+    flags = await ask(stack, "identity", "SELECT email FROM app_user WHERE is_support")
+    assert flags == []
+    nobody = await facteur("support", "nobody@example.org", "--stack", str(stack))
+    assert nobody.status == 2
+
+
 async def test_the_signing_key_is_rotated_and_open_sessions_go_on(stack: Path) -> None:
     before = await ask(stack, "identity", "SELECT key_id FROM signing_key")
     said = await run(stack, "keys", "rotate-signing")

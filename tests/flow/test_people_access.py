@@ -12,7 +12,7 @@ from deploy.local.broker import Broker
 from services.identity.store import privacy
 from shared.database import connect
 from tests.conftest import DatabaseFactory
-from tests.platform import Person, Platform, platform
+from tests.platform import PASSWORD, Person, Platform, platform
 from tests.services import eventually
 
 WITHIN = 2 + 2
@@ -189,6 +189,69 @@ async def test_a_session_that_ends_is_refused_by_every_service(running: Platform
     assert (await biller.at("identity").delete("/v1/me/sessions")).json() == {"ended": 1}
     await refused_everywhere(other)
     assert await closed_to(biller) == set()
+
+
+async def test_a_company_that_requires_a_second_factor_is_closed_everywhere_to_who_has_none(
+    running: Platform,
+) -> None:
+    """D8: within two seconds, in the sessions that are open; the other companies stay open."""
+    biller = await running.biller()
+    owner, other = await owner_of(running, biller), await running.firm()
+    path = f"/v1/companies/{biller.company_id}"
+    added = await owner.at("identity").post(f"{path}/accountants", json={"email": other.email})
+    assert added.status_code == 201, added.text
+    accountant = await running.person(other.email, biller.company_id)
+    assert await closed_to(accountant) == set()
+    required = {"support_access": False, "require_two_factor": True}
+    answer = await owner.at("identity").put(f"{path}/privacy", json=required)
+    assert answer.status_code == 200, answer.text
+
+    async def enrolment_only() -> bool:
+        apis = [("billing", "/v1/customers"), ("delivery", "/v1/deliveries")]
+        answers = await asyncio.gather(
+            *(get(who, *api) for api in apis for who in (biller, owner, accountant))
+        )
+        if {a.status_code for a in answers} != {403}:
+            return False
+        assert {a.json()["type"] for a in answers} == {
+            "urn:facteur:problem:second-factor-enrolment"
+        }
+        page = await get(accountant, "portal", "/customers")
+        return str(page.headers.get("location")).startswith("/me/security")
+
+    await eventually(enrolment_only, WITHIN, 0.05)
+    assert (await other.at("identity").get("/v1/companies")).status_code == 200
+    assert (await get(other, "portal", "/companies")).status_code == 200
+
+
+async def test_a_revoked_key_is_refused_by_every_service(running: Platform) -> None:
+    """D14: its tokens too, within two seconds."""
+    biller = await running.biller()
+    owner = await owner_of(running, biller)
+    api = owner.at("identity")
+    users = (await api.get(f"/v1/companies/{biller.company_id}/users")).json()
+    own = f"/v1/companies/{biller.company_id}/users"
+    lucs = next(u["user_id"] for u in users if u["email"] == biller.email)
+    assert (await api.patch(f"{own}/{lucs}", json={"role": "owner"})).status_code == 200
+    maker = await running.person(biller.email)
+    wanted = {"name": "ERP", "scopes": ["read"], "password": PASSWORD}
+    made = (await maker.at("identity").post("/v1/api-keys", json=wanted)).json()
+    secret = {"Authorization": f"ApiKey {made['secret']}"}
+    async with httpx.AsyncClient(base_url=running.urls["identity"]) as client:
+        token = (await client.post("/v1/api-keys/token", headers=secret)).json()["access_token"]
+    key = Person(token, biller.company_id, "", running.urls)
+    apis = [("billing", "/v1/customers"), ("delivery", "/v1/deliveries")]
+
+    async def all_answer(status: int) -> bool:
+        answers = [(await key.at(service).get(path)).status_code for service, path in apis]
+        audit = f"/api/v1/companies/{biller.company_id}/audit"
+        return {*answers, (await key.at("portal").get(audit)).status_code} == {status}
+
+    assert await all_answer(200)
+    gone = await maker.at("identity").delete(f"/v1/api-keys/{made['key_id']}")
+    assert gone.status_code == 204
+    await eventually(lambda: all_answer(401), WITHIN, 0.05)
+    await key.close()
 
 
 async def refused_everywhere(person: Person) -> None:

@@ -123,7 +123,7 @@ async def signed_up(running: Running) -> dict[str, str]:
     assert users.status_code == 200
     key = await client.post(
         "/v1/api-keys", headers=bearer,
-        json={"name": "ERP", "scopes": ["read"], "days": 30},
+        json={"name": "ERP", "scopes": ["read"], "days": 30, "password": PASSWORD},
     )  # fmt: skip
     assert key.status_code == 201, key.text
     invited = {"email": "luc@example.org", "first_name": "Luc", "last_name": "Petit",

@@ -27,7 +27,8 @@ def written(source: Source) -> str:
         lines.append("|---|---|" + "---|" * len(heads))
         for route in source.routes:
             if route.service == service:
-                cells = [SHOWN.get(a, a) for a in route.policy.answers.values()]
+                answers = [route.answer_to(person) for person in source.people]
+                cells = [SHOWN.get(a, a) for a in answers]
                 lines.append(f"| `{route.name}` | {route.policy.name} | {' | '.join(cells)} |")
     lines += ["", "## The policies", ""]
     lines += [f"- **{p.name}**: {p.says}" for p in source.policies.values()]

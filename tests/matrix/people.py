@@ -82,7 +82,8 @@ class Cast:
 
     async def key(self, owner: Person, *scopes: str) -> Person:
         made = await self.app.done("identity", "POST", "/v1/api-keys", owner.bearer,
-                                   {"name": "ERP", "scopes": scopes, "days": 30})  # fmt: skip
+                                   {"name": "ERP", "scopes": scopes, "days": 30,
+                                    "password": PASSWORD})  # fmt: skip
         given = await self.app.done("identity", "POST", "/v1/api-keys/token",
                                     f"ApiKey {made['secret']}")  # fmt: skip
         return Person(given["access_token"], "", owner.company_id, key=made["secret"])
@@ -138,6 +139,8 @@ async def cast(app: InProcess) -> Cast:
     people["firm's employee"] = await found.user(firm, firm.company_id)
     people["accountant"] = await _accountant(found, owner, company)
     people["support, let in"] = await _support(found, owner, company)
+    people["support in the firm"] = await _support(found, firm, firm.company_id)
+    people["accountant of the firm"] = await _accountant(found, firm, firm.company_id)
     people["support, not let in"] = await _support_staff(found, "Support deux")
     people["key: read"] = await found.key(owner, "read")
     people["key: read, write"] = await found.key(owner, "read", "write")

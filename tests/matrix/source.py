@@ -51,6 +51,11 @@ class Route:
     def method(self) -> str:
         return self.name.split(" ", 1)[0]
 
+    def answer_to(self, person: str) -> str:
+        """`yes`, a status, or `sign-in`; "404, 403" is the first for looking, the second for changing."""
+        looks, _, changes = self.policy.answers[person].partition(", ")
+        return looks if self.method == "GET" else changes or looks
+
     @property
     def path(self) -> str:
         return self.name.split(" ", 1)[1]

@@ -21,7 +21,7 @@ class Cell:
 
     @property
     def expected(self) -> str:
-        return self.route.policy.answers[self.person]
+        return self.route.answer_to(self.person)
 
     @property
     def right(self) -> bool:

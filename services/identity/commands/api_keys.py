@@ -5,11 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.identity import announce
+from services.identity.commands.attempts import Origin, confirm_password
 from services.identity.commands.keys import signing_key
 from services.identity.commands.privacy import require_owner
 from services.identity.commands.sessions import Token
+from services.identity.domain.errors import MakerNotEnrolled
 from services.identity.domain.secrets import hash_secret
-from services.identity.store import api_keys, users
+from services.identity.store import api_keys, factors, users
 from services.identity.store.api_keys import ApiKeyRow
 from shared.access import tokens
 from shared.access.guard import Principal
@@ -25,10 +27,19 @@ SCOPES = ("read", "write")
 
 
 async def create_api_key(
-    db: Database, caller: Principal, name: str, scopes: list[str], days: int, clock: Clock
+    db: Database,
+    caller: Principal,
+    name: str,
+    scopes: list[str],
+    days: int,
+    password: str,
+    origin: Origin,
+    clock: Clock,
 ) -> tuple[ApiKeyRow, str]:
-    """A key that acts as its maker, at most by its scopes, until it expires; the secret once."""
+    """A key that acts as its maker, at most by its scopes, until it expires; the secret once. By
+    the password: a key outlives the session that it is made in."""
     require_owner(caller, caller.company_id)
+    await confirm_password(db, caller, password, origin, clock)
     secret = PREFIX + secrets.token_urlsafe(32)
     now = clock()
     row = ApiKeyRow(
@@ -76,6 +87,8 @@ async def token_for_key(db: Database, box: SecretBox, secret: str, clock: Clock)
         membership = await users.lock_membership(conn, row.company_id, row.user_id)
         if membership is None or not membership.active:
             raise Unauthenticated("The maker of this API key has no access any more.")
+        if await factors.due(conn, row.company_id, row.user_id):
+            raise MakerNotEnrolled
         key = await signing_key(conn, box, clock)
     claims = tokens.Claims(
         user_id=row.user_id,

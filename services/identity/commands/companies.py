@@ -72,7 +72,7 @@ async def create_managed_company(
     db: Database, caller: Principal, legal: Company, clock: Clock
 ) -> CompanyRow:
     """A company whose portal the caller's firm administers."""
-    if caller.company_kind != "firm":
+    if not caller.of_firm:
         raise Forbidden("Only a firm administers other companies.")
     caller.require(COMPANY_SETTINGS)
     check_legal(legal)
@@ -134,11 +134,18 @@ async def change_apps(
 
 def may_administer(row: CompanyRow | None, caller: Principal, right: str) -> None:
     """The company's own people, or its firm's, holding `right`; NotFound for everybody else."""
-    if row is None or caller.company_id not in (row.company_id, row.firm_id):
+    if row is None or not reaches(row, caller):
         raise NotFound
     if right == USER_MANAGEMENT and caller.scopes is not None:
         raise PeopleOnly
     caller.require(right)
+
+
+def reaches(row: CompanyRow, caller: Principal) -> bool:
+    """Whether it is the company that the caller works in, or one that his firm administers."""
+    return caller.company_id == row.company_id or (
+        caller.of_firm and caller.company_id == row.firm_id
+    )
 
 
 def check_legal(legal: Company) -> None:

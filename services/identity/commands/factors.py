@@ -12,6 +12,7 @@ from services.identity.commands.attempts import (
     turns,
 )
 from services.identity.commands.sessions import end_session, end_sessions_but, signed_in
+from services.identity.commands.standing import tell_again
 from services.identity.domain import totp
 from services.identity.domain.errors import AlreadyEnrolled, SecondFactorNeeded, WrongCode
 from services.identity.domain.secrets import hash_secret
@@ -156,12 +157,14 @@ async def enrolled_now(conn: Connection, caller: Principal, what: str, clock: Cl
     """The session counts as passed; those that were opened without the factor end."""
     await sessions.pass_second_factor(conn, caller.session_id, clock())
     await end_sessions_but(conn, caller.user_id, caller.session_id, clock())
+    await tell_again(conn, caller.user_id, caller.actor)
     await record(conn, caller, "two_factor_enrolled", what)
 
 
 async def removed_now(conn: Connection, caller: Principal, what: str, clock: Clock) -> None:
     """What one signs in with has changed: the other sessions end."""
     await end_sessions_but(conn, caller.user_id, caller.session_id, clock())
+    await tell_again(conn, caller.user_id, caller.actor)
     await record(conn, caller, "two_factor_removed", what)
 
 

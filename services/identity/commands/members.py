@@ -9,6 +9,7 @@ from services.identity.commands.attempts import Origin, confirm_password
 from services.identity.commands.companies import may_administer
 from services.identity.commands.invitations import Inviting, invite
 from services.identity.commands.sessions import end_other_sessions
+from services.identity.commands.standing import end_client_files, end_membership, tell_again
 from services.identity.domain import access
 from services.identity.domain.errors import (
     EmailTaken,
@@ -19,7 +20,7 @@ from services.identity.domain.errors import (
     WeakPassword,
 )
 from services.identity.domain.passwords import hash_password, strength_of, wrong_password
-from services.identity.store import api_keys, companies, privacy, profiles, users
+from services.identity.store import companies, privacy, profiles, users
 from services.identity.store.companies import CompanyRow
 from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
@@ -148,16 +149,14 @@ async def remove_member(
         company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
         assert company is not None  # noqa: S101 — may_administer refuses None
-        row, user = await _locked_member(conn, company_id, user_id)
+        row, _ = await _locked_member(conn, company_id, user_id)
         if row.role == "owner":
             access.check_owner_maker(caller.rights, company.kind)
             if await users.owners(conn, company_id) == 1:
                 raise LastOwner
-        changed = replace(row, active=False, version=row.version + 1)
-        await users.save_membership(conn, changed)
-        await announce.membership(conn, changed, user, caller.actor)
-        for key in await api_keys.revoke_all_of(conn, row.membership_id, clock()):
-            await announce.revoked(conn, key.session_id, key.user_id, clock(), caller.actor)
+        await end_membership(conn, row, caller.actor, clock)
+        if company.kind == "firm" and row.kind == "internal":
+            await end_client_files(conn, user_id, caller.actor, clock)
 
 
 async def change_password(
@@ -187,14 +186,7 @@ async def change_oneself(
     """Personal settings (D3): names and language, in every company one belongs to."""
     async with db.system_transaction() as conn:
         await users.rename(conn, caller.user_id, first_name, last_name, language)
-        user = await users.by_id(conn, caller.user_id)
-        assert user is not None  # noqa: S101 — the caller exists
-        for membership in await users.memberships_of(conn, caller.user_id):
-            row = await users.lock_membership(conn, membership.company_id, caller.user_id)
-            if row is not None:
-                changed = replace(row, version=row.version + 1)
-                await users.save_membership(conn, changed)
-                await announce.membership(conn, changed, user, caller.actor)
+        await tell_again(conn, caller.user_id, caller.actor)
 
 
 async def _locked_member(

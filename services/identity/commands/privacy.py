@@ -1,11 +1,10 @@
 """Who may look into a company's file: accountants (D6), support (D7), the mandatory second factor (D8)."""
 
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
 from services.identity import announce
-from services.identity.commands.sessions import end_session
+from services.identity.commands.standing import end_membership
 from services.identity.domain import access
 from services.identity.domain.errors import (
     EmailTaken,
@@ -15,7 +14,7 @@ from services.identity.domain.errors import (
     SupportClosed,
     SupportOnly,
 )
-from services.identity.store import companies, factors, privacy, sessions, users
+from services.identity.store import companies, factors, privacy, users
 from services.identity.store.privacy import OpenCompany, PrivacyRow
 from services.identity.store.users import MembershipRow
 from shared.access.guard import Principal
@@ -50,7 +49,7 @@ async def change_privacy(
     clock: Clock,
 ) -> PrivacyRow:
     """Set both switches. Switching support off ends the access of every support member at once;
-    requiring a second factor ends the sessions of all who have none, but for the caller's."""
+    where a second factor is required, who has none reaches enrolling only, in this company alone."""
     require_owner(caller, company_id)
     async with db.system_transaction() as conn:
         await companies.lock(conn, company_id)
@@ -58,9 +57,9 @@ async def change_privacy(
         row = PrivacyRow(company_id, support_access, require_two_factor)
         await privacy.save(conn, row)
         if before is not None and before.support_access and not support_access:
-            await _end_support(conn, company_id, caller.actor)
-        if before is not None and require_two_factor and not before.require_2fa:
-            await _end_unenrolled(conn, company_id, caller.session_id, clock())
+            await _end_support(conn, company_id, caller.actor, clock)
+        if before is not None and require_two_factor != before.require_2fa:
+            await _tell_unenrolled(conn, company_id, caller.actor)
         if before is not None and before != row:
             detail = f"support={support_access} two_factor={require_two_factor}"
             await announce.action(
@@ -117,16 +116,13 @@ async def enter_as_support(
         raise
 
 
-async def leave_as_support(db: Database, caller: Principal, address: str) -> None:
+async def leave_as_support(db: Database, caller: Principal, address: str, clock: Clock) -> None:
     """Support staff leave the file they are in."""
     async with db.system_transaction() as conn:
         row = await users.lock_membership(conn, caller.company_id, caller.user_id)
-        user = await users.by_id(conn, caller.user_id)
-        if row is None or row.kind != "support" or user is None:
+        if row is None or row.kind != "support":
             raise SupportOnly
-        changed = replace(row, active=False, version=row.version + 1)
-        await users.save_membership(conn, changed)
-        await announce.membership(conn, changed, user, caller.actor)
+        await end_membership(conn, row, caller.actor, clock)
         await _note(conn, "support_left", caller.user_id, caller.company_id, address)
 
 
@@ -187,18 +183,15 @@ async def _open(
     return row
 
 
-async def _end_unenrolled(conn: Connection, company_id: UUID, kept: UUID, now: datetime) -> None:
-    for _, user in await users.members(conn, company_id):
-        if await factors.enrolled(conn, user.user_id):
-            continue
-        for session in await sessions.open_ones(conn, user.user_id, now):
-            if session.session_id != kept:
-                await end_session(conn, session.session_id, user.user_id, now)
-
-
-async def _end_support(conn: Connection, company_id: UUID, actor: Actor) -> None:
+async def _tell_unenrolled(conn: Connection, company_id: UUID, actor: Actor) -> None:
     for member, user in await users.members(conn, company_id):
-        if member.kind == "support":
-            row = replace(member, active=False, version=member.version + 1)
+        if not await factors.enrolled(conn, user.user_id):
+            row = replace(member, version=member.version + 1)
             await users.save_membership(conn, row)
             await announce.membership(conn, row, user, actor)
+
+
+async def _end_support(conn: Connection, company_id: UUID, actor: Actor, clock: Clock) -> None:
+    for member, _ in await users.members(conn, company_id):
+        if member.kind == "support":
+            await end_membership(conn, member, actor, clock)

@@ -153,6 +153,12 @@ class ExternalUser(Conflict):
     slug, title = "external-user", "External user"
 
 
+class MakerNotEnrolled(Problem):
+    """The company requires a second factor, and the maker of this API key has none."""
+
+    status, slug, title = 403, "second-factor-enrolment", "Second factor first"
+
+
 class SupportOnly(Problem):
     """Only support staff may do this."""
 

@@ -31,7 +31,7 @@ async def create_company(body: LegalBody, caller: Caller, ctx: Ctx) -> dict[str,
 @router.get("/companies")
 async def list_companies(caller: Caller, ctx: Ctx) -> list[dict[str, Any]]:
     """The companies that the caller's firm administers."""
-    if caller.company_kind != "firm":
+    if not caller.of_firm:
         raise Forbidden("Only a firm administers other companies.")
     async with ctx.db.system_transaction() as conn:
         return [views.company_view(row) for row in await store.of_firm(conn, caller.company_id)]
@@ -42,7 +42,7 @@ async def get_company(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, A
     """A company: one's own, or one that one's firm administers."""
     async with ctx.db.system_transaction() as conn:
         row = await store.get(conn, company_id)
-    if row is None or caller.company_id not in (row.company_id, row.firm_id):
+    if row is None or not company_commands.reaches(row, caller):
         raise NotFound
     return views.company_view(row)
 

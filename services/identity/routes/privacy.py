@@ -9,7 +9,7 @@ from pydantic import EmailStr, Field
 from services.identity import views
 from services.identity.commands import api_keys, erasure, privacy
 from services.identity.routes.person import Ctx, EnrolledPerson, From, SettledPerson
-from services.identity.routes.sessions import Body, Name
+from services.identity.routes.sessions import Body, Name, Password
 from services.identity.store import api_keys as key_store
 from services.identity.store import privacy as store
 from shared.http import Caller
@@ -31,6 +31,8 @@ class NewKey(Body):
     name: Name
     scopes: Annotated[list[Literal["read", "write"]], Field(min_length=1)]
     days: Annotated[int, Field(ge=1, le=730)] = 365
+    password: Password
+    """A key outlives the session that it is made in."""
 
 
 @router.get("/companies/{company_id}/privacy")
@@ -91,7 +93,7 @@ async def enter_as_support(
 @router.delete("/support/current", status_code=204)
 async def leave_as_support(caller: EnrolledPerson, origin: From, ctx: Ctx) -> None:
     """Support staff leave the file they are in."""
-    await privacy.leave_as_support(ctx.db, caller, origin.address)
+    await privacy.leave_as_support(ctx.db, caller, origin.address, ctx.clock)
 
 
 @router.get("/support/companies")
@@ -104,10 +106,10 @@ async def support_companies(
 
 
 @router.post("/api-keys", status_code=201)
-async def create_key(body: NewKey, caller: SettledPerson, ctx: Ctx) -> dict[str, Any]:
-    """A key for a partner system; `secret` is shown once."""
+async def create_key(body: NewKey, caller: SettledPerson, origin: From, ctx: Ctx) -> dict[str, Any]:
+    """A key for a partner system, by the maker's password; `secret` is shown once."""
     row, secret = await api_keys.create_api_key(
-        ctx.db, caller, body.name, list(body.scopes), body.days, ctx.clock
+        ctx.db, caller, body.name, list(body.scopes), body.days, body.password, origin, ctx.clock
     )
     return {**views.key_view(row), "secret": secret}
 

@@ -37,6 +37,18 @@ async def enrolled(conn: Connection, user_id: UUID) -> bool:
     return found
 
 
+async def due(conn: Connection, company_id: UUID, user_id: UUID) -> bool:
+    """Whether the company requires a second factor that the person hasn't."""
+    found: bool | None = await conn.fetchval(
+        "SELECT c.require_2fa AND u.totp_confirmed_at IS NULL "
+        "AND NOT EXISTS (SELECT FROM passkey p WHERE p.user_id = u.user_id) "
+        "FROM company c, app_user u WHERE c.company_id = $1 AND u.user_id = $2",
+        company_id,
+        user_id,
+    )
+    return bool(found)
+
+
 async def begin(conn: Connection, user_id: UUID, sealed: bytes) -> None:
     await conn.execute(
         "UPDATE app_user SET totp_secret = $2, totp_confirmed_at = NULL, totp_last_step = 0 "

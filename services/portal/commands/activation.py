@@ -126,7 +126,7 @@ async def _administered(conn: Connection, caller: Principal, company_id: UUID) -
     situation = await portals.situation(conn, company_id)
     if situation is not None and _is_own(situation, caller):
         return situation
-    if situation is None or caller.company_kind != "firm" or situation.firm_id != caller.company_id:
+    if situation is None or not caller.of_firm or situation.firm_id != caller.company_id:
         raise NotFound
     if MASS_DEPLOYMENT not in caller.rights:
         raise NoMassDeployment

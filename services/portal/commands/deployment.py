@@ -246,7 +246,7 @@ async def _decided(
 
 def require_deployer(caller: Principal) -> None:
     """Forbidden unless the caller works in a firm and holds the right to mass deployment (P4)."""
-    if caller.company_kind != "firm":
+    if not caller.of_firm:
         raise Forbidden(slug="not-a-firm")
     if MASS_DEPLOYMENT not in caller.rights:
         raise NoMassDeployment

@@ -215,7 +215,7 @@ class NotAFirm(Forbidden):
 
 async def of_a_firm(visitor: SignedIn) -> Visitor:
     """Somebody of a firm, who works in Companies."""
-    if visitor.me.company_kind != "firm":
+    if not visitor.me.of_firm:
         raise NotAFirm
     return visitor
 

@@ -1,11 +1,34 @@
 """Who may look: second factor, accountants, support, API keys, erasure."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
+from services.identity.commands.standing import set_support
 from services.identity.domain import totp
 from services.identity.store import privacy
+from shared.clock import system_clock
 from shared.database import connect
-from tests.integration.identity.conftest import PASSWORD, Identity, Member, code, enrol
+from shared.events import Actor
+from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity, Member, code, enrol
+
+ENROLMENT = "urn:facteur:problem:second-factor-enrolment"
+KEY = {"name": "ERP", "scopes": ["read"], "password": PASSWORD}
+
+
+async def secret_of(owner: Member, **changes: Any) -> dict[str, str]:
+    """What a new key presents."""
+    made = await owner.call("POST", "/v1/api-keys", json={**KEY, **changes})
+    assert made.status_code == 201, made.text
+    return {"Authorization": f"ApiKey {made.json()['secret']}"}
+
+
+async def key_of(identity: Identity, owner: Member, **changes: Any) -> Member:
+    """A new key, with a token of it."""
+    secret = await secret_of(owner, **changes)
+    token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
+    return Member("", "", token["access_token"], token["company_id"], "", identity.client)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +114,7 @@ async def test_one_ends_one_s_own_sessions_and_nobody_else_s(identity: Identity)
 
 async def test_an_api_key_changes_nothing_about_how_its_maker_signs_in(identity: Identity) -> None:
     owner = await identity.register()
-    made = await owner.call(
-        "POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read", "write"]}
-    )
-    secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
-    token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
-    key = Member("", "", token["access_token"], token["company_id"], "", identity.client)
+    key = await key_of(identity, owner, scopes=["read", "write"])
     refused = [
         await key.call(method, path, json=body)
         for method, path, body in (
@@ -104,7 +122,7 @@ async def test_an_api_key_changes_nothing_about_how_its_maker_signs_in(identity:
             ("POST", "/v1/me/passkeys/options", None),
             ("PUT", "/v1/me/password", {"present": PASSWORD, "wanted": "une autre longue phrase"}),
             ("DELETE", "/v1/me/sessions", None),
-            ("POST", "/v1/api-keys", {"name": "X", "scopes": ["read"]}),
+            ("POST", "/v1/api-keys", KEY),
         )
     ]
     assert [r.json()["type"] for r in refused] == ["urn:facteur:problem:persons-only"] * 5
@@ -124,6 +142,42 @@ async def test_where_a_second_factor_is_required_who_has_none_reaches_enrolment_
     enrolled = await identity.token(unenrolled.session)
     unenrolled.token = enrolled.json()["access_token"]
     assert (await unenrolled.call("GET", "/v1/companies")).status_code == 200
+
+
+async def test_one_company_s_second_factor_is_no_other_s(identity: Identity) -> None:
+    """Who has none goes on in the companies that ask for none, in the session that is open."""
+    strict, easy = await identity.register("firm", "Stricte"), await identity.register("firm")
+    path = f"/v1/companies/{strict.company_id}/accountants"
+    assert (await strict.call("POST", path, json={"email": easy.email})).status_code == 201
+    inside = await identity.sign_in(easy.email, strict.company_id)
+    own = f"/v1/companies/{strict.company_id}"
+    assert (await inside.call("GET", own)).status_code == 200
+    await require(strict, True)
+    assert (await inside.call("GET", own)).json()["type"] == ENROLMENT
+    assert (await easy.call("GET", "/v1/companies")).status_code == 200
+    assert (await identity.token(easy.session, easy.company_id)).json()["enrolment_only"] is False
+    assert (await identity.token(easy.session, strict.company_id)).json()["enrolment_only"] is True
+    secret, _ = await enrol(inside)
+    inside.token = (await identity.token(inside.session, strict.company_id)).json()["access_token"]
+    assert (await inside.call("GET", own)).status_code == 200
+    gone = await inside.call("POST", "/v1/me/totp/remove", json={"code": code(secret, 1)})
+    assert gone.status_code == 204
+    assert (await inside.call("GET", own)).json()["type"] == ENROLMENT
+
+
+async def test_requiring_a_second_factor_asks_the_one_who_requires_it_first(
+    identity: Identity,
+) -> None:
+    owner = await identity.register("firm")
+    await require(owner, True)
+    assert (await owner.call("GET", "/v1/companies")).json()["type"] == ENROLMENT
+
+
+async def require(owner: Member, two_factor: bool) -> None:
+    """The company's switch."""
+    switches = {"support_access": False, "require_two_factor": two_factor}
+    path = f"/v1/companies/{owner.company_id}/privacy"
+    assert (await owner.call("PUT", path, json=switches)).status_code == 200
 
 
 async def test_an_accountant_is_added_by_the_email_of_an_accountant_account(
@@ -163,6 +217,69 @@ async def test_support_has_access_only_while_the_switch_is_on(identity: Identity
     assert (await support.call("POST", enter)).status_code == 403
 
 
+async def test_who_is_no_longer_support_is_in_no_file(identity: Identity) -> None:
+    """What `facteur support EMAIL --off` does: taking the flag away closes the files too."""
+    owner, support = await identity.register(), await identity.register()
+    await as_support(identity, support, on=True)
+    switch = f"/v1/companies/{owner.company_id}/privacy"
+    await owner.call("PUT", switch, json={"support_access": True, "require_two_factor": False})
+    enter = f"/v1/support/companies/{owner.company_id}"
+    assert (await support.call("POST", enter)).status_code == 201
+    inside = await identity.sign_in(support.email, owner.company_id)
+    own = f"/v1/companies/{owner.company_id}"
+    assert (await inside.call("GET", own)).status_code == 200
+    await as_support(identity, support, on=False)
+    assert (await inside.call("GET", own)).status_code == 401
+    assert (await identity.token(inside.session, owner.company_id)).status_code == 404
+    assert (await support.call("GET", f"/v1/companies/{support.company_id}")).status_code == 200
+
+
+async def as_support(identity: Identity, member: Member, *, on: bool) -> None:
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        actor = Actor(kind="system", id="operator")
+        assert await set_support(conn, member.email, actor, system_clock, on=on)
+    await db.close()
+
+
+async def test_an_accountant_who_leaves_the_firm_loses_its_clients(identity: Identity) -> None:
+    owner, firm = await identity.register(), await identity.register("firm")
+    colleague = await identity.employee(firm)
+    path = f"/v1/companies/{owner.company_id}/accountants"
+    assert (await owner.call("POST", path, json={"email": colleague.email})).status_code == 201
+    inside = await identity.sign_in(colleague.email, owner.company_id)
+    own = f"/v1/companies/{owner.company_id}"
+    assert (await inside.call("GET", own)).status_code == 200
+    user = f"/v1/companies/{firm.company_id}/users/{colleague.user_id}"
+    assert (await firm.call("DELETE", user)).status_code == 204
+    assert (await inside.call("GET", own)).status_code == 401
+    assert (await owner.call("GET", f"{own}/access-list")).json()[-1]["email"] == owner.email
+
+
+async def test_in_a_firm_s_file_nobody_from_outside_acts_for_the_firm(identity: Identity) -> None:
+    """D7: support sees a company by that company's switch alone; an accountant has the firm's file,
+    not its clients'."""
+    firm, accountant = await identity.register("firm"), await identity.register("firm")
+    support = await identity.register()
+    company = (await firm.call("POST", "/v1/companies", json=LEGAL)).json()["company_id"]
+    await as_support(identity, support, on=True)
+    switch = f"/v1/companies/{firm.company_id}/privacy"
+    await firm.call("PUT", switch, json={"support_access": True, "require_two_factor": False})
+    assert (
+        await support.call("POST", f"/v1/support/companies/{firm.company_id}")
+    ).status_code == 201
+    path = f"/v1/companies/{firm.company_id}/accountants"
+    assert (await firm.call("POST", path, json={"email": accountant.email})).status_code == 201
+    for email in (support.email, accountant.email):
+        inside = await identity.sign_in(email, firm.company_id)
+        assert (await inside.call("GET", f"/v1/companies/{firm.company_id}")).status_code == 200
+        assert (await inside.call("GET", "/v1/companies")).status_code == 403
+        assert (await inside.call("GET", f"/v1/companies/{company}")).status_code == 404
+    legal = f"/v1/companies/{company}/legal-information"
+    assert (await inside.call("PUT", legal, json=LEGAL)).status_code == 404
+    assert (await firm.call("PUT", legal, json=LEGAL)).status_code == 200
+
+
 async def test_only_owners_see_who_has_access(identity: Identity) -> None:
     owner = await identity.register()
     employee = await identity.employee(owner)
@@ -176,7 +293,7 @@ async def test_only_owners_see_who_has_access(identity: Identity) -> None:
 
 async def test_an_api_key_does_what_its_scopes_say_until_it_is_revoked(identity: Identity) -> None:
     owner = await identity.register("firm")
-    made = await owner.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"]})
+    made = await owner.call("POST", "/v1/api-keys", json=KEY)
     secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
     token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
     key = Member("", "", token["access_token"], token["company_id"], "", identity.client)
@@ -190,6 +307,50 @@ async def test_an_api_key_does_what_its_scopes_say_until_it_is_revoked(identity:
     assert gone.status_code == 204
     assert (await key.call("GET", "/v1/companies")).status_code == 401
     assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 401
+
+
+async def test_a_key_is_made_by_the_password(identity: Identity) -> None:
+    owner = await identity.register()
+    wrong = await owner.call("POST", "/v1/api-keys", json={**KEY, "password": "not it at all"})
+    assert wrong.json()["type"] == "urn:facteur:problem:wrong-password"
+    without = await owner.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"]})
+    assert [e["field"] for e in without.json()["errors"]] == ["password"]
+    assert (await owner.call("GET", "/v1/api-keys")).json() == []
+
+
+async def test_an_expired_key_gives_no_token_and_none_outlives_it(identity: Identity) -> None:
+    owner = await identity.register()
+    secret = await secret_of(owner)
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        await conn.execute(
+            "UPDATE api_key SET expires_at = now() + interval '1 minute' WHERE company_id = $1",
+            owner.company_id,
+        )
+    given = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
+    left = datetime.fromisoformat(given["expires_at"]) - datetime.now(UTC)
+    assert left < timedelta(minutes=1)
+    async with db.system_transaction() as conn:
+        await conn.execute(
+            "UPDATE api_key SET expires_at = now() - interval '1 second' WHERE company_id = $1",
+            owner.company_id,
+        )
+    await db.close()
+    assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 401
+
+
+async def test_a_key_is_no_way_around_the_second_factor(identity: Identity) -> None:
+    owner = await identity.register("firm")
+    secret, key = await secret_of(owner), await key_of(identity, owner)
+    assert (await key.call("GET", "/v1/companies")).status_code == 200
+    await require(owner, True)
+    assert (await key.call("GET", "/v1/companies")).json()["type"] == ENROLMENT
+    refused = await identity.client.post("/v1/api-keys/token", headers=secret)
+    assert (refused.status_code, refused.json()["type"]) == (403, ENROLMENT)
+    await enrol(owner)
+    given = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
+    key.token = given["access_token"]
+    assert (await key.call("GET", "/v1/companies")).status_code == 200
 
 
 async def test_a_former_user_is_erased_and_a_present_one_isn_t(identity: Identity) -> None:

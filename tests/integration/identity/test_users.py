@@ -189,7 +189,8 @@ async def test_of_two_last_owners_one_stays(identity: Identity) -> None:
 async def test_a_key_ends_with_the_access_of_its_maker(identity: Identity) -> None:
     owner = await identity.register()
     second = await identity.employee(owner, "owner")
-    made = await second.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"]})
+    made = await second.call("POST", "/v1/api-keys", json={"name": "ERP", "scopes": ["read"],
+                              "password": PASSWORD})  # fmt: skip
     secret = {"Authorization": f"ApiKey {made.json()['secret']}"}
     token = (await identity.client.post("/v1/api-keys/token", headers=secret)).json()
     key = Member("", "", token["access_token"], token["company_id"], "", identity.client)

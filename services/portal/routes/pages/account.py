@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def home(visitor: SignedIn) -> Response:
     """Where this person's work is."""
-    if visitor.me.company_kind == "firm":
+    if visitor.me.of_firm:
         return visitor.go("/companies")
     if not visitor.me.billing:
         return visitor.go("/welcome")

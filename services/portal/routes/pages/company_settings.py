@@ -55,7 +55,8 @@ async def create_key(company_id: UUID, visitor: SignedIn) -> Response:
         "days": int(days) if days.isdigit() else days,
     }
     try:
-        made = (await visitor.ask("identity", "POST", "/v1/api-keys", json=body)).json()
+        given = {**body, "password": str(visitor.form.get("password", ""))}
+        made = (await visitor.ask("identity", "POST", "/v1/api-keys", json=given)).json()
     except Problem as problem:
         return await _keys(visitor, company_id, problem, values=body)
     return await _keys(visitor, company_id, secret=made["secret"])
