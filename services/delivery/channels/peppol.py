@@ -1,14 +1,13 @@
 """The Peppol channel: look the buyer up, build the message once, send it until a receipt proves it."""
 
 import asyncio
-import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import httpx
 from lxml import etree
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from services.delivery.channels.peppol_client import peppol_client
 from services.delivery.domain.outcome import ChannelName, Failed, Job, Outcome, Refused, Unknown
 from services.delivery.peppol import as4_message, as4_out, sbdh
 from services.delivery.peppol.lookup import LookupFailed
@@ -72,11 +71,13 @@ class PeppolChannel:
     name: ChannelName = "peppol"
     needs_readable = False
 
-    def __init__(self, settings: PeppolSettings) -> None:
+    def __init__(self, settings: PeppolSettings, *, allow_private: bool = False) -> None:
+        """`allow_private`: also SMPs and access points at private and loopback addresses."""
         self._settings = settings
-        self._client = _client(settings)
+        self._client = peppol_client(settings, allow_private=allow_private)
+        smp = replace(settings.smp, private_addresses=allow_private)
         self.directory = Directory(
-            self._client, Sml(settings.sml), settings.smp_trust, settings.ap_trust, settings.smp
+            self._client, Sml(settings.sml), settings.smp_trust, settings.ap_trust, smp
         )
 
     async def prepare(self, job: Job) -> bytes | None:
@@ -119,46 +120,55 @@ class PeppolChannel:
         if job.prepared is None:
             return Failed("the message was not prepared", "peppol.unprepared")
         prepared = as4_message.Prepared.from_bytes(job.prepared)
-        outcome = await as4_out.send(self._client, prepared, self._settings.ap_trust)
-        if isinstance(outcome, Failed):
-            self._forget(job)
+        outcome = await self._exchange(prepared, again=job.attempt > 1)
+        if isinstance(outcome, Failed) and outcome.code != "peppol.busy":
+            return await self._looked_again(job, prepared, outcome)
         return outcome
 
     async def settle(self, job: Job) -> Outcome:
         """Send the very same bytes again: a receipt, or "duplicate", says that it had arrived.
 
-        No connection, or an HTTP error, settles nothing: what the peer may have taken, it still has.
+        Nothing else says anything of the first copy. A peer that refuses this one, or can't be
+        reached, may have the other.
         """
-        outcome = await self.send(job)
-        if isinstance(outcome, Failed) and not outcome.code.startswith("EBMS:"):
+        if job.prepared is None:
+            return Failed("nothing was sent: the message was not prepared", "peppol.unprepared")
+        prepared = as4_message.Prepared.from_bytes(job.prepared)
+        outcome = await self._exchange(prepared, again=True)
+        if isinstance(outcome, Failed):
             return Unknown(f"not settled yet: {outcome.words}")
         return outcome
 
-    async def close(self) -> None:
-        await self._client.aclose()
+    async def _exchange(self, prepared: as4_message.Prepared, *, again: bool) -> Outcome:
+        return await as4_out.send(
+            self._client,
+            prepared,
+            self._settings.ap_trust,
+            again=again,
+            seconds=self._settings.timeout_seconds,
+        )
 
-    def _forget(self, job: Job) -> None:
+    async def _looked_again(
+        self, job: Job, prepared: as4_message.Prepared, failed: Failed
+    ) -> Failed:
+        """A refusal where the directory names another endpoint or certificate by now, or where we
+        have another one: the message is made anew for those, under its ids."""
         try:
             addressed = _addressed(job)
+            endpoint = await self.directory.find_anew(
+                addressed.receiver, addressed.kind, addressed.process
+            )
         except Refused:
-            return
-        self.directory.forget(addressed.receiver, addressed.kind, addressed.process)
+            return failed
+        except LookupFailed as unknown:
+            return replace(failed, retryable=failed.retryable or unknown.retryable)
+        if prepared.is_for(endpoint.address, endpoint.certificate, self._settings.identity):
+            return failed
+        words = f"{failed.words}; the directory names another endpoint or certificate by now"
+        return replace(failed, words=words, retryable=True, prepare_again=True)
 
-
-def _client(settings: PeppolSettings) -> httpx.AsyncClient:
-    tls = ssl.create_default_context()
-    if settings.tls_authorities is not None:
-        tls.load_verify_locations(settings.tls_authorities)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    return httpx.AsyncClient(
-        verify=tls,
-        timeout=httpx.Timeout(settings.timeout_seconds, connect=10.0),
-        limits=httpx.Limits(
-            max_connections=settings.connections, max_keepalive_connections=settings.connections
-        ),
-        headers={"User-Agent": "facteur"},
-        trust_env=False,
-    )
+    async def close(self) -> None:
+        await self._client.aclose()
 
 
 def _addressed(job: Job) -> _Addressed:

@@ -44,7 +44,7 @@ def build(name: ChannelName, settings: "DeliverySettings") -> Channel:
 
         if settings.peppol is None:
             raise LookupError("DELIVERY_PEPPOL__CERTIFICATE and others are not set")
-        return PeppolChannel(settings.peppol)
+        return PeppolChannel(settings.peppol, allow_private=settings.private_addresses)
     from services.delivery.channels.files import FileSettings
 
     files = FileSettings(allow_private_addresses=settings.private_addresses)

@@ -132,8 +132,9 @@ class Attempts:
                 settles = 1 + await work.steps(conn, leased.delivery_id, attempt)
             progress = after(outcome, leased.channel, attempt, settles, self.schedule, ended)
             version = await work.finish(
-                conn, leased.delivery_id, leased.fence, progress.state, progress.next_attempt_at
-            )
+                conn, leased.delivery_id, leased.fence, progress.state, progress.next_attempt_at,
+                prepare_again=isinstance(outcome, Failed) and outcome.prepare_again,
+            )  # fmt: skip
             if version is None and isinstance(outcome, Delivered):
                 version = await work.prove_late(conn, leased.delivery_id)
                 await work.absolve(conn, leased.endpoint)

@@ -30,6 +30,8 @@ class Failed:
     words: str
     code: str
     retryable: bool = True
+    prepare_again: bool = False
+    """The stored bytes are for an endpoint or a key that is no longer: the next attempt makes others."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from services.delivery.peppol import names as n
 from services.delivery.peppol.dsig import Identity, Reference, reference, token
 from services.delivery.peppol.participant import PARTICIPANT_SCHEME
 from services.delivery.peppol.soap import seal
-from services.delivery.peppol.trust import name_of
+from services.delivery.peppol.trust import fingerprint, name_of
 from services.delivery.peppol.xml import canonical, escape, parse
 
 MOST_DOCUMENT = 20 * 1024 * 1024
@@ -41,6 +41,14 @@ class Prepared:
     """DER, of the access point that the message is encrypted for."""
     references: tuple[Reference, ...]
     body: bytes
+    own_certificate: str = ""
+    """SHA-256 of the certificate that signed it, in hex; empty in what older versions stored."""
+
+    def is_for(self, endpoint: str, peer: x509.Certificate, own: Identity) -> bool:
+        """Whether a message made for these would go to the same place and be sealed the same way."""
+        same_own = self.own_certificate in ("", fingerprint(own.certificate))
+        der = peer.public_bytes(serialization.Encoding.DER)
+        return same_own and (self.endpoint, self.peer_certificate) == (endpoint, der)
 
     def to_bytes(self) -> bytes:
         """One line of JSON, then the HTTP body: this is what is stored."""
@@ -50,6 +58,7 @@ class Prepared:
             "instance_identifier": self.instance_identifier,
             "content_type": self.content_type,
             "peer_certificate": b64encode(self.peer_certificate).decode(),
+            "own_certificate": self.own_certificate,
             "references": [[r.uri, r.digest, r.algorithm, r.transform] for r in self.references],
         }
         return json.dumps(head).encode() + b"\n" + self.body
@@ -66,6 +75,7 @@ class Prepared:
             peer_certificate=b64decode(head["peer_certificate"]),
             references=tuple(Reference(*r) for r in head["references"]),
             body=body,
+            own_certificate=head.get("own_certificate", ""),
         )
 
 
@@ -125,6 +135,7 @@ def seal_payload(
         peer_certificate=peer.public_bytes(serialization.Encoding.DER),
         references=sealed.references,
         body=body,
+        own_certificate=fingerprint(identity.certificate),
     )
 
 

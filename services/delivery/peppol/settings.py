@@ -35,7 +35,7 @@ class PeppolSettings(BaseModel):
     """Permit http to this machine; for the embedded network only."""
     connections: int = Field(default=32, ge=1)
     timeout_seconds: float = Field(default=60.0, gt=0)
-    """How long an access point may take to answer with its receipt."""
+    """How long an access point may take to answer with its receipt, and a look-up altogether."""
 
     @cached_property
     def identity(self) -> Identity:
@@ -57,4 +57,4 @@ class PeppolSettings(BaseModel):
 
     @property
     def smp(self) -> SmpSettings:
-        return SmpSettings(plain_on_loopback=self.plain_on_loopback)
+        return SmpSettings(self.plain_on_loopback, seconds=self.timeout_seconds)

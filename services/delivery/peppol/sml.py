@@ -56,6 +56,10 @@ class Sml:
             self._kept.put(name, address, self._clock() + min(max(ttl, SHORTEST), LONGEST))
         return address
 
+    def forget(self, participant: ParticipantIdentifier) -> None:
+        """Ask anew next time."""
+        self._kept.forget(participant.dns_name(self._settings.zone))
+
     async def _ask(self, name: str, participant: ParticipantIdentifier) -> tuple[str, float]:
         try:
             answer = await self._resolver.resolve(name, dns.rdatatype.NAPTR, search=False)

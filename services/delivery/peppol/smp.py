@@ -4,6 +4,7 @@ The metadata is signed; nothing of it is believed before the signature, whose ce
 the SMP authorities issued, and before it says what was asked.
 """
 
+import asyncio
 import time
 from base64 import b64decode
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 from cryptography import x509
 
+from services.delivery.peppol.answer import UnusableAnswer, read_answer
 from services.delivery.peppol.lookup import Kept, NotRegistered, NotTrusted, Unreachable
 from services.delivery.peppol.metadata import IDS, SMP, WSA, active, check_asked, verified_signer
 from services.delivery.peppol.participant import (
@@ -38,6 +40,10 @@ class SmpSettings:
     """`plain_on_loopback` permits http to 127.0.0.1, ::1 and localhost: the embedded network."""
 
     plain_on_loopback: bool = False
+    private_addresses: bool = False
+    """Whether metadata may name addresses that aren't public; names are judged at the connection."""
+    seconds: float = 30.0
+    """How long one look-up may take, all its requests together."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +85,26 @@ class Directory:
         if endpoint is None:
             smp = await self._sml.smp_address(participant)
             try:
-                endpoint = await self._ask(smp, participant, kind, process)
+                async with asyncio.timeout(self._settings.seconds):
+                    endpoint = await self._ask(smp, participant, kind, process)
+            except TimeoutError as error:
+                words = f"the SMP takes longer than {self._settings.seconds:.0f} seconds"
+                raise Unreachable(words) from error
             except (UnsafeXml, IdentifierError) as error:
                 raise NotTrusted(f"the SMP's answer is not usable: {error}") from error
             self._kept.put(key, endpoint, self._clock() + KEPT_SECONDS)
         return endpoint
 
-    def forget(
+    async def find_anew(
         self,
         participant: ParticipantIdentifier,
         kind: DocumentTypeIdentifier,
         process: ProcessIdentifier,
-    ) -> None:
-        """Ask anew next time: the access point refused what we knew of it."""
+    ) -> Endpoint:
+        """As `find`, of what is kept nothing: the access point refused what we knew of it."""
+        self._sml.forget(participant)
         self._kept.forget(f"{str(participant).lower()} {kind} {process}")
+        return await self.find(participant, kind, process)
 
     async def _ask(
         self,
@@ -194,13 +206,18 @@ class Directory:
     async def _get(self, address: str) -> bytes | None:
         """The body, `None` for 404; at most `MOST_METADATA` bytes, no HTTP redirects."""
         self._check_address(address)
+        plain = {"Accept-Encoding": "identity"}
         try:
-            async with self._client.stream("GET", address, follow_redirects=False) as response:
+            async with self._client.stream(
+                "GET", address, headers=plain, follow_redirects=False
+            ) as response:
                 if response.status_code == httpx.codes.NOT_FOUND:
                     return None
                 if response.status_code != httpx.codes.OK:
                     raise Unreachable(f"the SMP answers HTTP {response.status_code}")
-                return await _bounded(response)
+                return await read_answer(response, MOST_METADATA)
+        except UnusableAnswer as unusable:
+            raise NotTrusted(f"the SMP's answer {unusable}") from unusable
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Unreachable(
                 f"the SMP doesn't answer: {type(error).__name__} {str(error)[:200]}"
@@ -219,17 +236,8 @@ class Directory:
             return
         if parts.scheme != "https":
             raise NotTrusted(f"{address[:200]} is not https")
-        if _is_private(host):
+        if _is_private(host) and not self._settings.private_addresses:
             raise NotTrusted(f"{address[:200]} is not a public address")
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MOST_METADATA:
-            raise NotTrusted(f"the SMP's answer is longer than {MOST_METADATA} bytes")
-    return bytes(body)
 
 
 def _metadata_address(

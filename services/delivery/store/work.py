@@ -148,22 +148,30 @@ async def extend(conn: Connection, held: list[tuple[UUID, int]], until: datetime
 
 
 async def finish(
-    conn: Connection, delivery_id: UUID, fence: int, state: str, next_attempt_at: datetime | None
+    conn: Connection,
+    delivery_id: UUID,
+    fence: int,
+    state: str,
+    next_attempt_at: datetime | None,
+    *,
+    prepare_again: bool = False,
 ) -> int | None:
     """Move on to `state`; the new version, or None when the fence has moved (a late worker).
 
-    A delivery that arrived shows that its endpoint works: its failures are forgotten.
+    `prepare_again` forgets the prepared bytes. A delivery that arrived shows that its endpoint works:
+    its failures are forgotten.
     """
     version: int | None = await conn.fetchval(
         "WITH works AS (DELETE FROM endpoint WHERE $3 = 'delivered' AND endpoint = "
         "  (SELECT endpoint FROM delivery WHERE delivery_id = $1)) "
         "UPDATE delivery SET state = $3, next_attempt_at = coalesce($4, next_attempt_at), lease_until = NULL, "
-        "  prepared = CASE WHEN $3 = 'delivered' THEN NULL ELSE prepared END, version = version + 1 "
+        "  prepared = CASE WHEN $3 = 'delivered' OR $5 THEN NULL ELSE prepared END, version = version + 1 "
         "WHERE delivery_id = $1 AND fence = $2 AND state IN ('leased', 'sending', 'settling') RETURNING version",
         delivery_id,
         fence,
         state,
         next_attempt_at,
+        prepare_again,
     )
     return version
 

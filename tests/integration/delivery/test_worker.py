@@ -13,7 +13,7 @@ from services.delivery.domain.outcome import ChannelName
 from services.delivery.store import work
 from shared.problems import Conflict
 from tests.integration.alone import started
-from tests.integration.delivery.conftest import Delivering
+from tests.integration.delivery.conftest import PARTICIPANT, Delivering
 from tests.services import eventually
 
 
@@ -122,6 +122,27 @@ async def test_a_kill_at_any_step_leaves_exactly_one_document_at_each_peer(
     assert {row["state"] for row in rows} == {"delivered"}
     assert [delivering.copies(row) for row in rows] == [1, 1]
     assert len(await delivering.told("delivery.succeeded")) == 2
+
+
+async def test_a_peer_that_moved_is_found_within_the_schedule(delivering: Delivering) -> None:
+    """The stored message was for its old address; made anew, it keeps its ids."""
+    theirs = delivering.pki.access_point("PFR000002").certificate
+    delivering.network.register(PARTICIPANT, "http://127.0.0.1:9/as4", theirs)
+    await delivering.issue(await delivering.customer("peppol"))
+    async with delivering.worker("peppol"):
+
+        async def failed_once() -> bool:
+            (row,) = await delivering.deliveries()
+            return bool(row["attempt"] == 1 and row["state"] == "due")
+
+        await eventually(failed_once)
+        delivering.network.register(PARTICIPANT, f"{delivering.network.peer.url}/as4", theirs)
+        (row,) = await delivering.over()
+    assert row["state"] == "delivered"
+    assert delivering.copies(row) == 1
+    made = await delivering.attempts(row["delivery_id"])
+    assert [m["outcome"] for m in made][-2:] == ["failed", "delivered"]
+    assert "another endpoint" in made[-2]["words"]
 
 
 async def test_a_late_worker_changes_nothing(delivering: Delivering) -> None:

@@ -2,14 +2,17 @@
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from deploy.local.peers.access_point import AccessPoint, Options
+from deploy.local.pki import leaf
 from services.delivery.domain.outcome import Delivered, Failed, Refused, Unknown
 from services.delivery.peppol.as4_message import Prepared
 from services.delivery.peppol.signals import SignalError
 from services.delivery.peppol.xml import canonical, parse
-from tests.unit.delivery.peppol.network import BUYER, CORPUS, Network, invoice, job
+from tests.unit.delivery.peppol.network import BUYER, CORPUS, THEIRS, Network, invoice, job
 
 MOST = 1_000_000
 
@@ -102,6 +105,86 @@ async def test_an_error_signal_is_told_in_the_peers_words(network: Network) -> N
     assert isinstance(outcome, Failed)
     assert outcome.code == "EBMS:0004"
     assert "refuses everything today" in outcome.words
+
+
+@pytest.mark.parametrize("answer", ["refuse", "unavailable"])
+async def test_a_refused_repetition_says_nothing_of_what_was_sent_first(
+    network: Network, answer: str
+) -> None:
+    due = job(invoice())
+    due = replace(due, prepared=await network.channel.prepare(due))
+    network.peer.behaviour.answer = answer
+    assert isinstance(await network.channel.send(due), Failed)
+    settled = await network.channel.settle(due)
+    assert isinstance(settled, Unknown)
+    assert "not settled yet" in settled.words
+    assert not settled.needs_person
+
+
+async def test_what_was_never_prepared_was_never_sent(network: Network) -> None:
+    settled = await network.channel.settle(job(invoice()))
+    assert isinstance(settled, Failed)
+    assert settled.retryable
+
+
+async def test_a_message_is_made_anew_for_a_peer_that_changed_its_certificate(
+    network: Network, tmp_path: Path
+) -> None:
+    """The same message: its ids stay, so that a peer which has it after all can tell."""
+    due = job(invoice())
+    due = replace(due, prepared=await network.channel.prepare(due))
+    renewed = leaf(THEIRS, network.pki.ap_ca)
+    renewed.write(tmp_path / "renewed", THEIRS)
+    certificate, key = (tmp_path / "renewed" / f"{THEIRS}.{kind}" for kind in ("pem", "key"))
+    authority = [network.pki.folder / f"{name}.pem" for name in ("root-ca", "ap-ca")]
+    peer = AccessPoint(Options(tmp_path / "new", certificate, key, authority))
+    try:
+        network.register(BUYER, f"{peer.url}/as4", renewed.certificate)
+        assert due.prepared is not None
+        old = replace(Prepared.from_bytes(due.prepared), endpoint=f"{peer.url}/as4")
+        refused = await network.channel.send(replace(due, prepared=old.to_bytes()))
+        assert isinstance(refused, Failed), refused
+        assert refused.code.startswith("EBMS:")
+        assert (refused.retryable, refused.prepare_again) == (True, True)
+
+        anew = await network.channel.prepare(replace(due, prepared=None))
+        assert anew is not None
+        new = Prepared.from_bytes(anew)
+        assert (new.message_id, new.instance_identifier) == (
+            old.message_id,
+            old.instance_identifier,
+        )
+        assert isinstance(await network.channel.send(replace(due, prepared=anew)), Delivered)
+        assert [r.message_id for r in peer.store.received] == [old.message_id]
+    finally:
+        await peer.close()
+
+
+async def test_a_message_is_made_anew_for_a_peer_that_moved(network: Network) -> None:
+    due = job(invoice())
+    theirs = network.pki.access_point(THEIRS).certificate
+    network.register(BUYER, "http://127.0.0.1:9/as4", theirs)
+    due = replace(due, prepared=await network.channel.prepare(due))
+    still = await network.channel.send(due)
+    assert isinstance(still, Failed)
+    assert not still.prepare_again
+    network.register(BUYER, f"{network.peer.url}/as4", theirs)
+    moved = await network.channel.send(due)
+    assert isinstance(moved, Failed)
+    assert moved.prepare_again
+    anew = await network.channel.prepare(replace(due, prepared=None))
+    assert isinstance(await network.channel.send(replace(due, prepared=anew)), Delivered)
+
+
+async def test_a_refusal_is_final_where_the_directory_says_the_same_as_before(
+    network: Network,
+) -> None:
+    due = job(invoice())
+    stranger = leaf(THEIRS, network.pki.ap_ca)
+    network.register(BUYER, f"{network.peer.url}/as4", stranger.certificate)
+    refused = await network.channel.send(replace(due, prepared=await network.channel.prepare(due)))
+    assert isinstance(refused, Failed), refused
+    assert (refused.retryable, refused.prepare_again) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -165,3 +165,37 @@ def test_an_error_beside_a_receipt_is_no_refusal(
     plain = judged(sent, trust, receipt(peer, sent))
     assert isinstance(plain, Delivered)
     assert plain.words.startswith("receipt ")
+
+
+DUPLICATE = ("EBMS:0004", "Found duplicate message X")
+
+
+def unsigned(signal: bytes) -> bytes:
+    end = signal.index(b"</wsse:Security>") + len(b"</wsse:Security>")
+    return signal[: signal.index(b"<wsse:Security")] + signal[end:]
+
+
+def test_duplicate_is_believed_where_the_peer_signs_it_or_something_was_sent_before(
+    pki: Pki, peer: Identity, sent: Prepared, trust: Trust, tmp_path: Path
+) -> None:
+    signed = signals.error(peer, sent.message_id, *DUPLICATE, NOW)
+    foreign = signals.error(identity(Pki.at(tmp_path), THEIRS), sent.message_id, *DUPLICATE, NOW)
+    neighbour = signals.error(identity(pki, "PDE000009"), sent.message_id, *DUPLICATE, NOW)
+    assert isinstance(judged(sent, trust, signed), Delivered)
+    for doubtful in (unsigned(signed), foreign, neighbour):
+        first = judged(sent, trust, doubtful)
+        assert isinstance(first, Unknown)
+        assert "first sending" in first.words
+    again = judge(sent, trust, 200, {"content-type": CONTENT_TYPE}, unsigned(signed), again=True)
+    assert isinstance(again, Delivered)
+    assert again.proof["receipt_id"] == ""
+    assert not again.evidence
+
+
+def test_duplicate_of_another_or_of_no_message_is_never_believed(
+    peer: Identity, sent: Prepared, trust: Trust
+) -> None:
+    for ref_to in ("", "another@one"):
+        answer = signals.error(peer, ref_to, *DUPLICATE, NOW)
+        outcome = judge(sent, trust, 200, {"content-type": CONTENT_TYPE}, answer, again=True)
+        assert isinstance(outcome, Unknown), ref_to
