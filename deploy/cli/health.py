@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,10 @@ def serves_at(host: str, port: int) -> None:
     _leave(f"http://{reachable}:{port}/health/ready")
 
 
-async def keep_signing() -> None:
-    """A worker's sign of life, for as long as its event loop turns."""
+async def keep_signing(problem: Callable[[], str]) -> None:
+    """A worker's sign of life, for as long as its event loop turns, or what `problem` says is wrong."""
     while True:
-        _leave("worker")
+        _leave(f"worker {problem()}".strip())
         await asyncio.sleep(SIGN_SECONDS)
 
 
@@ -54,8 +55,9 @@ def _problem(file: Path) -> str:
         word, age = file.read_text(), time.time() - file.stat().st_mtime
     except FileNotFoundError:
         return f"nothing runs here: there is no {file}"
-    if word == "worker":
-        return f"the worker is silent for {age:.0f} s" if age > SILENT_SECONDS else ""
+    if word.startswith("worker"):
+        silent = f"the worker is silent for {age:.0f} s" if age > SILENT_SECONDS else ""
+        return silent or word.removeprefix("worker").strip()
     try:
         with urllib.request.urlopen(word, timeout=4):  # noqa: S310 - the address we wrote ourselves
             return ""

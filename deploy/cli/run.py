@@ -69,6 +69,7 @@ def run_worker(names: str) -> int:
     import uvloop
 
     from services.delivery.channels.registry import CHANNELS
+    from services.delivery.pulse import Pulse
     from services.delivery.settings import DeliverySettings
     from services.delivery.workers import run_worker as work
     from shared import telemetry
@@ -82,8 +83,10 @@ def run_worker(names: str) -> int:
     _rarely_collected()
 
     async def until_told() -> None:
-        signing = asyncio.create_task(health.keep_signing())
-        task = asyncio.create_task(work(DeliverySettings(), [c for c in CHANNELS if c in wanted]))
+        pulse = Pulse()
+        signing = asyncio.create_task(health.keep_signing(pulse.problem))
+        chosen = [c for c in CHANNELS if c in wanted]
+        task = asyncio.create_task(work(DeliverySettings(), chosen, pulse))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         try:

@@ -5,6 +5,8 @@ Workers join no consumer group; any number may run, on any machine that reaches 
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -12,13 +14,14 @@ from uuid import UUID
 
 import asyncpg
 
-from services.delivery.commands.attempts import Attempts
+from services.delivery.commands.attempts import AWAY, Attempts
 from services.delivery.domain.outcome import Channel, ChannelName
+from services.delivery.pulse import Pulse
 from services.delivery.store import work
 from services.delivery.store.work import Leased
 from shared import metrics
 from shared.clock import Clock
-from shared.database import UNAVAILABLE, Database
+from shared.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Worker:
     clock: Clock
     in_flight: int
     lease: timedelta
+    pulse: Pulse = field(default_factory=Pulse)
     grace: float = 20.0
     delivered: int = 0
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,13 +50,10 @@ class Worker:
 
     async def run(self) -> None:
         """Work for ever."""
-        ear = asyncio.create_task(self._listen())
-        keeper = asyncio.create_task(self._keep_leases())
+        ear = asyncio.create_task(self._for_ever("waking", self._listen, 1.0))
+        keeper = asyncio.create_task(self._for_ever("leases", self._keep_leases, self._keep_every))
         try:
-            while True:
-                self._woken.clear()
-                await self._take()
-                await self._rest()
+            await self._for_ever("work", self._take, 0)
         finally:
             ear.cancel()
             await self._drain()
@@ -60,31 +61,45 @@ class Worker:
             for channel in self.channels.values():
                 await channel.close()
 
+    async def _for_ever(self, name: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
+        """One of the worker's loops: whatever a turn fails with, there is another one."""
+        self.pulse.beat(name)
+        while True:
+            try:
+                await turn()
+            except AWAY as error:
+                log.warning("%s: the database is waited for: %s", name, type(error).__name__)
+                await asyncio.sleep(0.5)
+            except Exception:
+                log.exception("%s: a turn failed, and another one follows", name)
+                await asyncio.sleep(0.5)
+            self.pulse.beat(name)
+            await asyncio.sleep(pause)
+
     async def _take(self) -> None:
-        """Lease as much as there is room for."""
+        """Lease as much as there is room for, then rest until there is more or the next poll."""
+        self._woken.clear()
         room = self.in_flight - len(self._running)
-        if room <= 0:
-            return
-        try:
+        if room > 0:
             async with self.db.system_statement() as conn:
                 now = self.clock()
                 leased = await work.lease(conn, list(self.channels), now, now + self.lease, room)
-        except UNAVAILABLE as error:
-            log.warning("the worker waits for the database: %s", type(error).__name__)
-            await asyncio.sleep(0.5)
-            return
-        for delivery in leased:
-            held = (delivery.delivery_id, delivery.fence)
-            task = asyncio.create_task(self._one(delivery))
-            self._running[held] = task
-            metrics.in_flight.add(1)
-            task.add_done_callback(partial(self._done, held))
+            for delivery in leased:
+                self._begin(delivery)
+        await self._rest()
+
+    def _begin(self, delivery: Leased) -> None:
+        held = (delivery.delivery_id, delivery.fence)
+        task = asyncio.create_task(self._one(delivery))
+        self._running[held] = task
+        metrics.in_flight.add(1)
+        task.add_done_callback(partial(self._done, held))
 
     async def _one(self, leased: Leased) -> None:
         try:
             await self.attempts.make(self.channels[leased.channel], leased)  # type: ignore[index]
             self.delivered += 1
-        except UNAVAILABLE as error:
+        except AWAY as error:
             # what is sent is written down however long that takes: so nothing was
             self._given_up.append((leased.delivery_id, leased.fence))
             log.warning(
@@ -105,44 +120,41 @@ class Worker:
             return
 
     async def _listen(self) -> None:
-        """Woken by the planner: a new delivery needn't wait for the next poll."""
-        while True:
-            try:
-                await self._listen_until_lost()
-            except UNAVAILABLE as error:
-                log.info("not listening for wake-ups at present: %s", type(error).__name__)
-            await asyncio.sleep(1)
-
-    async def _listen_until_lost(self) -> None:
-        conn = await asyncpg.connect(self.url, timeout=5)
+        """Woken by the planner, until the connection is lost: a new delivery needn't wait for the next
+        poll."""
+        conn = await asyncpg.connect(self.url, timeout=5, command_timeout=5)
         lost = asyncio.Event()
         conn.add_termination_listener(lambda _: lost.set())
         try:
             for channel in self.channels:
                 await conn.add_listener(f"due_{channel}", lambda *_: self._woken.set())
             self._woken.set()
-            await lost.wait()
+            while not lost.is_set():
+                self.pulse.beat("waking")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), 10)
+                # a line that was cut without a word shows only when it is used
+                await conn.execute("SELECT 1")
         finally:
             conn.terminate()
 
+    @property
+    def _keep_every(self) -> float:
+        return min(RECLAIM_SECONDS, self.lease.total_seconds() / 4)
+
     async def _keep_leases(self) -> None:
         """Extend the leases of what is under way; take back those of workers that died."""
-        while True:
-            try:
-                async with self.db.system_statement() as conn:
-                    now = self.clock()
-                    if self._given_up:
-                        given_up = list(self._given_up)
-                        await work.give_back(conn, given_up, now)
-                        self._given_up = [held for held in self._given_up if held not in given_up]
-                        self._woken.set()
-                    if self._running:
-                        await work.extend(conn, list(self._running), now + self.lease)
-                    if await work.reclaim(conn, list(self.channels), now):
-                        self._woken.set()
-            except UNAVAILABLE as error:
-                log.warning("leases wait for the database: %s", type(error).__name__)
-            await asyncio.sleep(min(RECLAIM_SECONDS, self.lease.total_seconds() / 4))
+        async with self.db.system_statement() as conn:
+            now = self.clock()
+            if self._given_up:
+                given_up = list(self._given_up)
+                await work.give_back(conn, given_up, now)
+                self._given_up = [held for held in self._given_up if held not in given_up]
+                self._woken.set()
+            if self._running:
+                await work.extend(conn, list(self._running), now + self.lease)
+            if await work.reclaim(conn, list(self.channels), now):
+                self._woken.set()
 
     async def _drain(self) -> None:
         if self._running:

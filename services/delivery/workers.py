@@ -7,6 +7,7 @@ from services.delivery.channels.registry import build
 from services.delivery.commands.attempts import Attempts
 from services.delivery.domain.outcome import ChannelName
 from services.delivery.domain.schedule import load_schedule
+from services.delivery.pulse import Pulse
 from services.delivery.settings import DeliverySettings
 from services.delivery.worker import Worker
 from shared.clock import system_clock
@@ -14,7 +15,9 @@ from shared.database import connect_when_there
 from shared.secretbox import load_box
 
 
-async def run_worker(settings: DeliverySettings, channels: list[ChannelName]) -> None:
+async def run_worker(
+    settings: DeliverySettings, channels: list[ChannelName], pulse: Pulse | None = None
+) -> None:
     """A worker of these channels, until cancelled; waits for the database as long as it takes."""
     url = settings.database_url.get_secret_value()
     db = await connect_when_there(url, min_size=0, max_everywhere=max(4, settings.in_flight // 2))
@@ -27,7 +30,9 @@ async def run_worker(settings: DeliverySettings, channels: list[ChannelName]) ->
         lease,
     )
     built = {name: build(name, settings) for name in channels}
-    worker = Worker(db, url, built, attempts, system_clock, settings.in_flight, lease)
+    worker = Worker(
+        db, url, built, attempts, system_clock, settings.in_flight, lease, pulse or Pulse()
+    )
     try:
         await worker.run()
     finally:

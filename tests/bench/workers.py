@@ -201,6 +201,6 @@ async def _cycle(bench: Stand, items: int) -> float:
             async with bench.db.system_transaction() as conn:
                 await work.begin(conn, one.delivery_id, one.fence, 1, b"", now)
             async with bench.db.system_transaction() as conn:
-                await work.finish(conn, one.delivery_id, one.fence, "delivered", None)
+                await work.finish(conn, one.delivery_id, one.fence, 1, "delivered", None)
         done += len(leased)
     return (time.perf_counter() - began) / done

@@ -34,10 +34,19 @@ class Behaviour:
     """The line is cut once the last byte is "written", or once the file is "renamed"."""
     times: int = -1
     """How many uploads `cut` holds for; -1 for ever."""
+    fetches: bool = False
+    """Whatever gets its final name is fetched at once: moved to the folder `fetched`, outside the users'."""
     other_host_key: bool = False
     """The SFTP server shows a key that nobody has seen before."""
     session_reuse: bool = True
     """The FTPS server insists on the resumption of the TLS session."""
+
+    def renamed(self, path: Path, storage: Path) -> None:
+        """A file has its final name."""
+        if self.fetches:
+            fetched = storage / "fetched"
+            fetched.mkdir(exist_ok=True)
+            path.rename(fetched / f"{len(list(fetched.iterdir()))}_{path.name}")
 
     def cuts(self, moment: str) -> bool:
         """Whether the line is to be cut at this moment; counts down."""

@@ -30,6 +30,8 @@ class FtpsBehaviour(Protocol):
 
     def cuts(self, moment: str) -> bool: ...
 
+    def renamed(self, path: Path, storage: Path) -> None: ...
+
 
 class FtpsPeer:
     """A running FTPS server."""
@@ -147,8 +149,15 @@ class _Control(TLS_FTPHandler):  # type: ignore[misc]
     def _rename(self, path: str) -> Any:
         if self.behaviour.cuts("renamed"):
             Path(self._rnfr).rename(path)
+            self._fetched(path)
             return _cut(self)
-        return super().ftp_RNTO(path)
+        renamed = super().ftp_RNTO(path)
+        self._fetched(path)
+        return renamed
+
+    def _fetched(self, path: str) -> None:
+        if Path(path).exists():
+            self.behaviour.renamed(Path(path), Path(self.fs.root).parent)
 
 
 def _resumed(line: Any) -> bool:

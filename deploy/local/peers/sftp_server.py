@@ -22,6 +22,8 @@ class SftpBehaviour(Protocol):
 
     def cuts(self, moment: str) -> bool: ...
 
+    def renamed(self, path: Path, storage: Path) -> None: ...
+
 
 class SftpPeer:
     """A running SFTP server."""
@@ -112,7 +114,7 @@ class _Login(asyncssh.SSHServer):
 
 class _Files(asyncssh.SFTPServer):
     def __init__(self, behaviour: SftpBehaviour, storage: Path, channel: Any) -> None:
-        self._behaviour, self._channel = behaviour, channel
+        self._behaviour, self._storage, self._channel = behaviour, storage, channel
         super().__init__(channel, chroot=bytes(storage / channel.get_extra_info("username")))
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
@@ -133,13 +135,14 @@ class _Files(asyncssh.SFTPServer):
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         super().rename(oldpath, newpath)
-        await self._renamed()
+        await self._renamed(newpath)
 
     async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         super().posix_rename(oldpath, newpath)
-        await self._renamed()
+        await self._renamed(newpath)
 
-    async def _renamed(self) -> None:
+    async def _renamed(self, path: bytes) -> None:
+        self._behaviour.renamed(Path(os.fsdecode(self.map_path(path))), self._storage)
         await asyncio.sleep(self._behaviour.delay_seconds)
         if self._behaviour.cuts("renamed"):
             await self._cut()

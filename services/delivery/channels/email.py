@@ -128,6 +128,8 @@ class EmailChannel:
 
     async def settle(self, job: Job) -> Outcome:
         """SMTP can't be asked. A report that came back (in `meta`) decides, else a person."""
+        if not job.may_have:
+            return Failed("the message was never handed over", "email.unsent")
         words = job.meta.get("report_words", "")
         match job.meta.get("report_fate"):
             case "delivered":
@@ -200,6 +202,11 @@ class EmailChannel:
         refused: dict[str, str],
     ) -> Outcome:
         dsn = smtp.supports_extension("dsn")
+        try:
+            await job.last_step()
+        except BaseException:
+            smtp.close()
+            raise
         try:
             answer = await smtp.data(message)
         except aiosmtplib.SMTPDataError as error:

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from services.delivery.domain.outcome import Delivered, Failed, Job, Refused
+from services.delivery.domain.outcome import Delivered, Failed, Job, Refused, Unknown
 
 _HOST = r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$"
 _PLACEHOLDERS = {"number", "id", "seller", "kind"}
@@ -104,11 +104,15 @@ def arrived(route: FileRoute, path: str, size: int, words: str) -> Delivered:
     return Delivered(words, {"host": route.host, "path": path, "size": str(size)})
 
 
-def absent(channel: str, path: str) -> Failed:
-    """Neither the file nor its part is there.
-
-    It never got there, or was fetched and removed already: it goes again, under the same name.
-    """
+def absent(channel: str, path: str, job: Job) -> Failed | Unknown:
+    """Neither the file nor its part is there: it never got there, or was fetched and removed already."""
+    if job.may_have:
+        return Unknown(
+            f"the connection was lost while the file was given its name, and neither {path} nor its .part "
+            "is on the server now: it may have been fetched already. Ask the buyer, then mark it as "
+            "delivered or send it again",
+            needs_person=True,
+        )
     return Failed(f"neither {path} nor its .part is on the server", f"{channel}.absent")
 
 

@@ -5,8 +5,9 @@ import ftplib
 import hashlib
 import socket
 import ssl
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
@@ -23,7 +24,15 @@ from services.delivery.channels.files import (
     remote_path,
 )
 from services.delivery.channels.pool import Pool
-from services.delivery.domain.outcome import ChannelName, Failed, Job, Outcome, Refused, Unknown
+from services.delivery.domain.outcome import (
+    ChannelName,
+    Failed,
+    Job,
+    NotTaken,
+    Outcome,
+    Refused,
+    Unknown,
+)
 
 T = TypeVar("T")
 
@@ -72,11 +81,11 @@ class FtpsChannel:
 
     async def send(self, job: Job) -> Outcome:
         """Upload under a temporary name, check the size, rename."""
-        return await self._attempt(job, _upload)
+        return await self._attempt(job, self._upload)
 
     async def settle(self, job: Job) -> Outcome:
         """The final file with the right size is delivered; a part is made whole and renamed."""
-        return await self._attempt(job, _settle)
+        return await self._attempt(job, self._settle)
 
     async def close(self) -> None:
         """End every kept connection."""
@@ -98,7 +107,10 @@ class FtpsChannel:
         except (ftplib.Error, *_LOST) as error:
             return _failed(error)
         try:
-            outcome = await self._thread(step, client, route, job)
+            outcome = await step(client, route, job)
+        except NotTaken:
+            await self._thread(client.close)
+            raise
         except ftplib.error_reply as error:
             # out of step with the server: not to be used again
             await self._thread(client.close)
@@ -114,6 +126,28 @@ class FtpsChannel:
         else:
             self._pool.give(_key(route, job), client)
         return outcome
+
+    async def _upload(self, client: "Client", route: FtpsRoute, job: Job) -> Outcome:
+        path = remote_path(route, file_name(route, job))
+        part, content = f"{path}.part", job.original.content
+        if failed := await self._thread(_store, client, part, content):
+            return failed
+        try:
+            await job.last_step()
+        except NotTaken:
+            with suppress(ftplib.Error, *_LOST):
+                await self._thread(client.delete, part)
+            raise
+        return await self._thread(_rename, client, route, path, len(content))
+
+    async def _settle(self, client: "Client", route: FtpsRoute, job: Job) -> Outcome:
+        path = remote_path(route, file_name(route, job))
+        size = await self._thread(client.find_size, path)
+        if size == len(job.original.content):
+            return arrived(route, path, size, f"found there: {path}, {size} bytes")
+        if size is None and await self._thread(client.find_size, f"{path}.part") is None:
+            return absent("ftps", path, job)
+        return await self._upload(client, route, job)
 
     async def _after_refusal(
         self, route: FtpsRoute, job: Job, client: "Client", error: ftplib.Error
@@ -156,7 +190,7 @@ class FtpsChannel:
         await self._thread(_quit, client)
 
 
-_Step = Callable[["Client", FtpsRoute, Job], Outcome]
+_Step = Callable[["Client", FtpsRoute, Job], Awaitable[Outcome]]
 
 
 class Client(ftplib.FTP_TLS):
@@ -232,34 +266,26 @@ class _Denied(Exception):
     """The server refused user or password."""
 
 
-def _upload(client: Client, route: FtpsRoute, job: Job) -> Outcome:
-    path = remote_path(route, file_name(route, job))
-    part, content = f"{path}.part", job.original.content
+def _store(client: Client, part: str, content: bytes) -> Failed | None:
+    """Upload under the temporary name; None when the server counts the same bytes."""
     client.store(part, content)
     if (size := client.find_size(part)) != len(content):
         return Failed(f"{part} has {size} bytes instead of {len(content)}", "ftps.size")
-    answer = client.sendcmd(f"RNFR {part}")
+    return None
+
+
+def _rename(client: Client, route: FtpsRoute, path: str, size: int) -> Outcome:
+    """Give the part its final name. Its positive answer is the proof: whoever fetches files at once may
+    have it already."""
+    answer = client.sendcmd(f"RNFR {path}.part")
     if not answer.startswith("3"):
         raise ftplib.error_reply(answer)  # noqa: S321 - an exception
     try:
         answer = client.voidcmd(f"RNTO {path}")
-        size = client.find_size(path)
     except _LOST as error:
         words = str(error) or type(error).__name__
-        return Unknown(f"the connection was lost while {part} was renamed: {words}")
-    if size != len(content):
-        return Failed(f"{path} has {size} bytes instead of {len(content)}", "ftps.size")
+        return Unknown(f"the connection was lost while {path}.part was renamed: {words}")
     return arrived(route, path, size, f"{answer} ({path}, {size} bytes)")
-
-
-def _settle(client: Client, route: FtpsRoute, job: Job) -> Outcome:
-    path = remote_path(route, file_name(route, job))
-    size = client.find_size(path)
-    if size == len(job.original.content):
-        return arrived(route, path, size, f"found there: {path}, {size} bytes")
-    if size is None and client.find_size(f"{path}.part") is None:
-        return absent("ftps", path)
-    return _upload(client, route, job)
 
 
 def _quit(client: Client) -> None:

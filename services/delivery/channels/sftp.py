@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,7 +20,15 @@ from services.delivery.channels.files import (
     read_route,
     remote_path,
 )
-from services.delivery.domain.outcome import ChannelName, Failed, Job, Outcome, Refused, Unknown
+from services.delivery.domain.outcome import (
+    ChannelName,
+    Failed,
+    Job,
+    NotTaken,
+    Outcome,
+    Refused,
+    Unknown,
+)
 
 _LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.Error, OSError)
 
@@ -125,14 +133,18 @@ class SftpChannel:
         if size != len(content):
             return Failed(f"{part} has {size} bytes instead of {len(content)}", "sftp.size")
         try:
+            await job.last_step()
+        except NotTaken:
+            with suppress(*_LOST):
+                await client.remove(part)
+            raise
+        try:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 await self._rename(client, part, path)
-                size = await client.getsize(path) or 0
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError,
                 OSError) as error:  # fmt: skip
             return Unknown(f"the connection was lost while {part} was renamed: {_words(error)}")
-        if size != len(content):
-            return Failed(f"{path} has {size} bytes instead of {len(content)}", "sftp.size")
+        # renamed, says the server: whoever fetches files at once may have it already
         return arrived(route, path, size, f"{path}: {size} bytes on {route.host}")
 
     async def _rename(self, client: asyncssh.SFTPClient, part: str, path: str) -> None:
@@ -151,7 +163,7 @@ class SftpChannel:
             if size == len(job.original.content):
                 return arrived(route, path, size, f"found there: {path}, {size} bytes")
         elif not await client.exists(f"{path}.part"):
-            return absent("sftp", path)
+            return absent("sftp", path, job)
         # blocks are written side by side: a part of the right size may still have holes
         return await self._upload(client, route, job)
 

@@ -5,15 +5,17 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from services.delivery import announce
+from services.delivery.commands.jobs import Unusable, attempt_of, read_job
 from services.delivery.domain.outcome import (
-    Attachment,
     Channel,
     Delivered,
     Failed,
     Job,
+    NotTaken,
     Outcome,
     Refused,
     Unknown,
@@ -32,6 +34,20 @@ from shared.telemetry import delivery_span
 
 log = logging.getLogger(__name__)
 
+AWAY = (*UNAVAILABLE, *TRANSIENT)
+"""Our own database can't at present."""
+
+
+@dataclass(frozen=True)
+class _Try:
+    """What is written down about an attempt, or about a look at what became of one."""
+
+    leased: Leased
+    number: str
+    attempt: int
+    kind: Literal["send", "settle"]
+    started: datetime
+
 
 @dataclass(frozen=True)
 class Attempts:
@@ -45,37 +61,42 @@ class Attempts:
 
     async def make(self, channel: Channel, leased: Leased) -> Outcome | None:
         """Send or settle what is leased; None when another worker has it by now."""
-        job = await self._job(leased)
+        kind: Literal["send", "settle"] = "settle" if leased.state == "settling" else "send"
+        made = _Try(leased, "", attempt_of(leased), kind, self.clock())
         with delivery_span(
             leased.traceparent, leased.channel, str(leased.delivery_id), leased.attempt
         ):
             acting_for(leased.company_id)
-            if leased.state == "settling":
-                return await self._settle(channel, leased, job)
-            return await self._send(channel, leased, job)
+            try:
+                job = await read_job(self.db, self.box, leased, partial(self._hand_over, leased))
+            except AWAY:
+                raise
+            except Exception as error:  # noqa: BLE001 — else it would be taken up again for ever, unseen
+                return await self._finish(made, _unusable(error, made))
+            made = replace(made, number=job.number)
+            if kind == "settle":
+                return await self._settle(channel, made, job)
+            return await self._send(channel, made, job)
 
-    async def _send(self, channel: Channel, leased: Leased, job: Job) -> Outcome | None:
-        started = self.clock()
-        outcome: Outcome
+    async def _send(self, channel: Channel, made: _Try, job: Job) -> Outcome | None:
         try:
-            prepared = leased.prepared or await channel.prepare(job)
+            prepared = made.leased.prepared or await channel.prepare(job)
         except Exception as error:  # noqa: BLE001 — nothing was sent: it counts as a failed attempt
-            if not await self._begin(leased, None):
-                return None
-            return await self._finish(leased, job, "send", _unprepared(error, job), started)
+            failpoint("deliver.unprepared")
+            return await self._finish(made, _unprepared(error, job))
         failpoint("deliver.prepared")
-        if not await self._begin(leased, prepared):
+        if not await self._begin(made.leased, prepared):
             return None
         failpoint("deliver.before_send")
         outcome = _storable(await _attempt(channel.send, replace(job, prepared=prepared)))
         failpoint("deliver.after_send")
-        return await self._finish(leased, job, "send", outcome, started)
+        return await self._finish(made, outcome)
 
-    async def _settle(self, channel: Channel, leased: Leased, job: Job) -> Outcome:
-        started = self.clock()
+    async def _settle(self, channel: Channel, made: _Try, job: Job) -> Outcome:
         failpoint("deliver.before_settle")
         outcome = _storable(await _attempt(channel.settle, job))
-        return await self._finish(leased, job, "settle", outcome, started)
+        failpoint("deliver.after_settle")
+        return await self._finish(made, outcome)
 
     async def _begin(self, leased: Leased, prepared: bytes | None) -> bool:
         """Nothing was sent yet: where the database is away this gives up, or asks again where the
@@ -91,62 +112,65 @@ class Attempts:
                         prepared,
                         self.clock() + self.lease,
                     )
-            except UNAVAILABLE:
+            except AWAY:
                 if not again:
                     raise
                 await asyncio.sleep(0.2)
         return False
 
-    async def _finish(
-        self,
-        leased: Leased,
-        job: Job,
-        kind: Literal["send", "settle"],
-        outcome: Outcome,
-        started: datetime,
-    ) -> Outcome:
+    async def _hand_over(self, leased: Leased) -> None:
+        """The last step is about to be taken: a worker that comes after this one must know."""
+        try:
+            async with self.db.system_statement() as conn:
+                held = await work.hand_over(conn, leased.delivery_id, leased.fence)
+        except AWAY as error:
+            raise NotTaken(
+                "our own database was away just before the last step, which wasn't taken"
+            ) from error
+        if not held:
+            raise NotTaken("another worker has this delivery by now")
+        failpoint("deliver.handed_over")
+
+    async def _finish(self, made: _Try, outcome: Outcome) -> Outcome:
         """Write down what the peer said. It was said once: an absent database is waited for."""
         ended, delay = self.clock(), 0.1
         while True:
             try:
-                return await self._write_down(leased, job, kind, outcome, started, ended)
-            except (*UNAVAILABLE, *TRANSIENT) as error:
+                return await self._write_down(made, outcome, ended)
+            except AWAY as error:
                 log.warning("the result of delivery %s waits for the database: %s",
-                            leased.delivery_id, type(error).__name__)  # fmt: skip
+                            made.leased.delivery_id, type(error).__name__)  # fmt: skip
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
 
-    async def _write_down(
-        self,
-        leased: Leased,
-        job: Job,
-        kind: Literal["send", "settle"],
-        outcome: Outcome,
-        started: datetime,
-        ended: datetime,
-    ) -> Outcome:
-        attempt = job.attempt
+    async def _write_down(self, made: _Try, outcome: Outcome, ended: datetime) -> Outcome:
+        leased = made.leased
         async with self.db.system_transaction() as conn:
             settles = 0
-            if kind == "settle":
-                settles = 1 + await work.steps(conn, leased.delivery_id, attempt)
-            progress = after(outcome, leased.channel, attempt, settles, self.schedule, ended)
+            if made.kind == "settle":
+                settles = 1 + await work.settles(conn, leased.delivery_id, made.attempt)
+            progress = after(outcome, leased.channel, made.attempt, settles, self.schedule, ended)
             version = await work.finish(
-                conn, leased.delivery_id, leased.fence, progress.state, progress.next_attempt_at,
+                conn,
+                leased.delivery_id,
+                leased.fence,
+                made.attempt,
+                progress.state,
+                progress.next_attempt_at,
                 prepare_again=isinstance(outcome, Failed) and outcome.prepare_again,
-            )  # fmt: skip
+            )
             if version is None and isinstance(outcome, Delivered):
                 version = await work.prove_late(conn, leased.delivery_id)
                 await work.absolve(conn, leased.endpoint)
             if version is None:
                 log.warning("a late result of delivery %s was set aside", leased.delivery_id)
                 return outcome
-            await work.add_attempt(conn, _row(leased, attempt, kind, outcome, started, ended))
-            await self._tell(conn, leased, job, outcome, progress, version, started, ended)
+            await work.add_attempt(conn, _row(made, outcome, ended))
+            await self._tell(conn, made, outcome, progress, version, ended)
             await self._judge(conn, leased, progress)
             failpoint("deliver.before_commit")
         failpoint("deliver.after_commit")
-        _count(leased, kind, outcome, ended)
+        _count(leased, made.kind, outcome, ended)
         return outcome
 
     async def _judge(self, conn: Connection, leased: Leased, progress: Progress) -> None:
@@ -157,35 +181,34 @@ class Attempts:
     async def _tell(
         self,
         conn: Connection,
-        leased: Leased,
-        job: Job,
+        made: _Try,
         outcome: Outcome,
         progress: Progress,
         version: int,
-        started: datetime,
         ended: datetime,
     ) -> None:
+        leased, number = made.leased, made.number
         if isinstance(outcome, Delivered):
             await announce.succeeded(
                 conn,
                 leased,
-                job.number,
+                number,
                 outcome,
-                attempt=job.attempt,
+                attempt=made.attempt,
                 version=version,
-                started_at=started,
+                started_at=made.started,
                 ended_at=ended,
             )
             return
         await announce.attempted(
             conn,
             leased,
-            job.number,
+            number,
             "unknown" if isinstance(outcome, Unknown) else "failed",
             outcome.words,
-            attempt=job.attempt,
+            attempt=made.attempt,
             version=version,
-            started_at=started,
+            started_at=made.started,
             ended_at=ended,
             next_attempt_at=progress.next_attempt_at,
         )
@@ -193,41 +216,12 @@ class Attempts:
             await announce.failed(
                 conn,
                 leased,
-                job.number,
+                number,
                 progress.state,
                 outcome.words,
-                attempt=job.attempt,
+                attempt=made.attempt,
                 version=version,
             )
-
-    async def _job(self, leased: Leased) -> Job:
-        async with self.db.system_statement() as conn:
-            facts, documents = await work.material(conn, leased.invoice_id)
-        sending = leased.state == "leased"
-        return Job(
-            delivery_id=leased.delivery_id,
-            invoice_id=leased.invoice_id,
-            company_id=leased.company_id,
-            attempt=leased.attempt + 1 if sending else leased.attempt,
-            number=facts["number"],
-            document_kind=facts["document_kind"],
-            seller_name=facts["seller_name"],
-            buyer_name=facts["buyer_name"],
-            language=facts["language"],
-            amount_due=facts["amount_due"],
-            currency=facts["currency"],
-            due_date=facts["due_date"],
-            route=leased.route,
-            secrets=self._secrets(leased),
-            original=_attachment(documents["original"]),
-            readable=_attachment(documents["readable"]) if "readable" in documents else None,
-            prepared=leased.prepared,
-        )
-
-    def _secrets(self, leased: Leased) -> dict[str, str]:
-        if leased.secrets is None or leased.secrets_row is None:
-            return {}
-        return {"password": self.box.open(leased.secrets, leased.secrets_row).decode()}
 
 
 def _count(leased: Leased, kind: str, outcome: Outcome, ended: datetime) -> None:
@@ -238,17 +232,29 @@ def _count(leased: Leased, kind: str, outcome: Outcome, ended: datetime) -> None
         metrics.delivery_time.record(taken, {"channel": leased.channel})
 
 
+def _unusable(error: Exception, made: _Try) -> Outcome:
+    """What can't be read can't be sent, nor can it be told what became of it."""
+    log.error("delivery %s can't be read", made.leased.delivery_id, exc_info=error)
+    known = isinstance(error, Unusable)
+    words = f"not sent: {error}" if known else f"internal error: {type(error).__name__}"
+    if made.kind == "settle":
+        return Unknown(f"what became of it can't be looked up, {words}")
+    return Failed(words, "internal", ours=True)
+
+
 def _unprepared(error: Exception, job: Job) -> Failed:
     if isinstance(error, Refused):
         return Failed(error.words, error.code, retryable=error.retryable)
     log.error("delivery %s can't be prepared", job.delivery_id, exc_info=error)
-    return Failed(f"internal error: {type(error).__name__}", "internal")
+    return Failed(f"internal error: {type(error).__name__}", "internal", ours=True)
 
 
 async def _attempt(step, job: Job) -> Outcome:  # type: ignore[no-untyped-def]
     """A channel never raises for what a peer does; a mistake of ours must not repeat a document."""
     try:
         found: Outcome = await step(job)
+    except NotTaken as error:
+        return Failed(str(error), "internal", ours=True)
     except Exception as error:
         log.exception("channel failed unexpectedly on delivery %s", job.delivery_id)
         return Unknown(f"internal error: {type(error).__name__}")
@@ -256,42 +262,30 @@ async def _attempt(step, job: Job) -> Outcome:  # type: ignore[no-untyped-def]
 
 
 def _storable(outcome: Outcome) -> Outcome:
-    """PostgreSQL takes no NUL in a text, and a peer may say anything."""
-    words = outcome.words.replace("\0", "\ufffd")
+    """PostgreSQL takes neither a NUL nor half a character in a text, and a peer may say anything."""
+    words = _text(outcome.words)
     if isinstance(outcome, Delivered):
-        proof = {name: value.replace("\0", "\ufffd") for name, value in outcome.proof.items()}
+        proof = {name: _text(value) for name, value in outcome.proof.items()}
         return replace(outcome, words=words, proof=proof)
     return replace(outcome, words=words)
 
 
-def _attachment(document: dict[str, object]) -> Attachment:
-    return Attachment(
-        name=str(document["name"]),
-        media_type=str(document["media_type"]),
-        content=bytes(document["content"]),  # type: ignore[call-overload]
-        sha256=str(document["sha256"]),
-    )
+def _text(value: str) -> str:
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def _row(
-    leased: Leased,
-    attempt: int,
-    kind: str,
-    outcome: Outcome,
-    started: datetime,
-    ended: datetime,
-) -> AttemptRow:
+def _row(made: _Try, outcome: Outcome, ended: datetime) -> AttemptRow:
     proof = dict(outcome.proof) if isinstance(outcome, Delivered) else {}
     evidence = outcome.evidence if isinstance(outcome, Delivered) else None
     code = outcome.code if isinstance(outcome, Failed) else ""
     name = type(outcome).__name__.lower()
     return AttemptRow(
-        leased.delivery_id,
-        attempt,
+        made.leased.delivery_id,
+        made.attempt,
         0,
-        leased.company_id,
-        kind,
-        started,
+        made.leased.company_id,
+        made.kind,
+        made.started,
         ended,
         name,
         code,

@@ -5,7 +5,7 @@ service: *delivered* (the peer said so, in words that are kept as proof), *faile
 certainly doesn't have the document) and *unknown* (it may have it: settle, never blindly repeat).
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import UUID
@@ -32,6 +32,8 @@ class Failed:
     retryable: bool = True
     prepare_again: bool = False
     """The stored bytes are for an endpoint or a key that is no longer: the next attempt makes others."""
+    ours: bool = False
+    """The trouble is on this side of the wire: it says nothing about the endpoint."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Unknown:
 
     words: str
     needs_person: bool = False
-    """True where nothing on the wire can settle it (SMTP without DSN): a person decides."""
+    """True where nothing on the wire can settle it (SMTP without reports, a file that may have been fetched)."""
 
 
 Outcome = Delivered | Failed | Unknown
@@ -54,6 +56,10 @@ class Attachment:
     media_type: str
     content: bytes
     sha256: str
+
+
+async def no_last_step() -> None:
+    """Of a job that nobody keeps a record of."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,11 @@ class Job:
     prepared: bytes | None
     """What `prepare` made at the first attempt (the MIME message, the AS4 message): sent byte for byte again."""
     meta: Mapping[str, str] = field(default_factory=dict)
+    last_step: Callable[[], Awaitable[None]] = no_last_step
+    """Awaited before the step after which the peer may have the document: commits that it is taken.
+    Raises `NotTaken`, and then the channel takes no further step."""
+    may_have: bool = True
+    """To `settle`: whether the attempt got as far as its last step."""
 
 
 class Channel(Protocol):
@@ -120,3 +131,7 @@ class Refused(Exception):
         self.code = code
         self.words = words
         self.retryable = retryable
+
+
+class NotTaken(Exception):
+    """The last step of an attempt isn't taken: its words say why. The peer doesn't have the document."""

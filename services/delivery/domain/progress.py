@@ -29,7 +29,8 @@ def after(
     if isinstance(outcome, Unknown):
         if outcome.needs_person:
             return Progress("undecided", None)
-        return Progress("unknown", now + schedule.before_settling(settles + 1))
+        wait = schedule.before_settling(channel, settles + 1)
+        return Progress("undecided", None) if wait is None else Progress("unknown", now + wait)
     return _after_failure(outcome, channel, attempt, schedule, now)
 
 
@@ -39,6 +40,7 @@ def _after_failure(
     if not outcome.retryable:
         return Progress("refused", None)
     wait = schedule.after_failure(channel, attempt)
+    blames = not outcome.ours
     if wait is None:
-        return Progress("exhausted", None, blames_endpoint=True)
-    return Progress("due", now + wait, blames_endpoint=True)
+        return Progress("exhausted", None, blames)
+    return Progress("due", now + wait, blames)

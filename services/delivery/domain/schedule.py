@@ -8,13 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+CHANNELS = ("email", "sftp", "ftps", "peppol")
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """Waits in seconds, by channel, and the circuit breaker's figures."""
+    """Waits in seconds by channel, and the circuit breaker's figures."""
 
     waits: Mapping[str, Sequence[float]]
-    settle_waits: Sequence[float]
+    settle_waits: Mapping[str, Sequence[float]]
     breaker_failures: int
     breaker_seconds: float
 
@@ -25,19 +27,22 @@ class Schedule:
             return None
         return _spread(waits[attempt - 1])
 
-    def before_settling(self, step: int) -> timedelta:
-        """The wait before the settling number `step` (from 1) of an unknown outcome."""
-        return _spread(self.settle_waits[min(step, len(self.settle_waits)) - 1])
+    def before_settling(self, channel: str, step: int) -> timedelta | None:
+        """The wait before the settling number `step` (from 1) of an unknown outcome; None: a person decides."""
+        waits = self.settle_waits[channel]
+        if step > len(waits):
+            return None
+        return _spread(waits[step - 1])
 
 
 def load_schedule(path: Path) -> Schedule:
     """Read a schedule; ValueError names what is missing or no list of positive numbers."""
     data = tomllib.loads(path.read_text("utf-8"))
-    waits = {name: _waits(data, "waits", name) for name in ("email", "sftp", "ftps", "peppol")}
+    waits = {name: _waits(data, "waits", name) for name in CHANNELS}
+    own = data.get("settle", {})
+    settle = {name: _waits(data, "settle", name if name in own else "waits") for name in CHANNELS}
     breaker = data.get("breaker", {})
-    return Schedule(
-        waits, _waits(data, "settle", "waits"), int(breaker["failures"]), float(breaker["seconds"])
-    )
+    return Schedule(waits, settle, int(breaker["failures"]), float(breaker["seconds"]))
 
 
 def _waits(data: Mapping[str, Any], table: str, name: str) -> Sequence[float]:

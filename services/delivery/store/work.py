@@ -26,6 +26,7 @@ class Leased:
     attempt: int
     fence: int
     prepared: bytes | None
+    handed_over: bool
     traceparent: str | None
     cause: UUID
     created_at: datetime
@@ -64,8 +65,8 @@ async def lease(
         "UPDATE delivery d SET state = CASE d.state WHEN 'due' THEN 'leased' ELSE 'settling' END, "
         "  lease_until = $3, fence = d.fence + 1 FROM due WHERE d.delivery_id = due.delivery_id "
         "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.endpoint, d.route, "
-        "  d.secrets, d.secrets_row, d.state, d.attempt, d.fence, d.prepared, d.traceparent, d.cause, "
-        "  d.created_at, d.version",
+        "  d.secrets, d.secrets_row, d.state, d.attempt, d.fence, d.prepared, d.handed_over, "
+        "  d.traceparent, d.cause, d.created_at, d.version",
         channels,
         now,
         until,
@@ -125,12 +126,24 @@ async def begin(
     """
     done = await conn.execute(
         "UPDATE delivery SET state = 'sending', attempt = $3, prepared = coalesce(prepared, $4), "
-        "  lease_until = $5 WHERE delivery_id = $1 AND fence = $2 AND state IN ('leased', 'sending')",
+        "  handed_over = false, lease_until = $5 "
+        "WHERE delivery_id = $1 AND fence = $2 AND state IN ('leased', 'sending')",
         delivery_id,
         fence,
         attempt,
         prepared,
         until,
+    )
+    return done == "UPDATE 1"
+
+
+async def hand_over(conn: Connection, delivery_id: UUID, fence: int) -> bool:
+    """Commit that the attempt's last step is taken; False when another worker has the delivery by now."""
+    done = await conn.execute(
+        "UPDATE delivery SET handed_over = true "
+        "WHERE delivery_id = $1 AND fence = $2 AND state IN ('sending', 'settling')",
+        delivery_id,
+        fence,
     )
     return done == "UPDATE 1"
 
@@ -151,6 +164,7 @@ async def finish(
     conn: Connection,
     delivery_id: UUID,
     fence: int,
+    attempt: int,
     state: str,
     next_attempt_at: datetime | None,
     *,
@@ -162,13 +176,15 @@ async def finish(
     its failures are forgotten.
     """
     version: int | None = await conn.fetchval(
-        "WITH works AS (DELETE FROM endpoint WHERE $3 = 'delivered' AND endpoint = "
+        "WITH works AS (DELETE FROM endpoint WHERE $4 = 'delivered' AND endpoint = "
         "  (SELECT endpoint FROM delivery WHERE delivery_id = $1)) "
-        "UPDATE delivery SET state = $3, next_attempt_at = coalesce($4, next_attempt_at), lease_until = NULL, "
-        "  prepared = CASE WHEN $3 = 'delivered' OR $5 THEN NULL ELSE prepared END, version = version + 1 "
+        "UPDATE delivery SET state = $4, attempt = $3, next_attempt_at = coalesce($5, next_attempt_at), "
+        "  lease_until = NULL, prepared = CASE WHEN $4 = 'delivered' OR $6 THEN NULL ELSE prepared END, "
+        "  version = version + 1 "
         "WHERE delivery_id = $1 AND fence = $2 AND state IN ('leased', 'sending', 'settling') RETURNING version",
         delivery_id,
         fence,
+        attempt,
         state,
         next_attempt_at,
         prepare_again,
@@ -207,10 +223,10 @@ async def add_attempt(conn: Connection, row: AttemptRow) -> None:
     )
 
 
-async def steps(conn: Connection, delivery_id: UUID, attempt: int) -> int:
-    """How many steps of an attempt were written down."""
+async def settles(conn: Connection, delivery_id: UUID, attempt: int) -> int:
+    """How many times somebody has looked what became of an attempt."""
     found: int = await conn.fetchval(
-        "SELECT count(*) FROM attempt WHERE delivery_id = $1 AND attempt = $2",
+        "SELECT count(*) FROM attempt WHERE delivery_id = $1 AND attempt = $2 AND kind = 'settle'",
         delivery_id,
         attempt,
     )
@@ -249,11 +265,12 @@ async def absolve(conn: Connection, endpoint: str) -> None:
 
 async def material(
     conn: Connection, invoice_id: UUID
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The facts of an invoice, and its documents by role."""
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]] | None:
+    """The facts of an invoice, and its documents by role; None without an original."""
     records = await conn.fetch(
         "SELECT p.facts, d.role, d.name, d.media_type, d.sha256, d.content "
         "FROM delivery_plan p JOIN document d USING (invoice_id) WHERE p.invoice_id = $1",
         invoice_id,
     )
-    return records[0]["facts"], {r["role"]: dict(r) for r in records}
+    documents = {r["role"]: dict(r) for r in records}
+    return (records[0]["facts"], documents) if "original" in documents else None

@@ -96,28 +96,34 @@ async def test_an_email_of_unknown_outcome_waits_for_a_person_and_is_not_repeate
 
 
 @pytest.mark.parametrize(
-    ("place", "cut"),
+    ("files", "place", "cut"),
     [
-        ("deliver.prepared", ""),
-        ("deliver.before_send", ""),
-        ("deliver.after_send", ""),
-        ("deliver.before_commit", ""),
-        ("deliver.after_commit", ""),
-        ("deliver.before_settle", "renamed"),
+        ("sftp", "deliver.prepared", ""),
+        ("sftp", "deliver.before_send", ""),
+        ("sftp", "deliver.after_send", ""),
+        ("sftp", "deliver.before_commit", ""),
+        ("sftp", "deliver.after_commit", ""),
+        ("sftp", "deliver.handed_over", ""),
+        ("sftp", "deliver.before_settle", "renamed"),
+        ("sftp", "deliver.after_settle", "renamed"),
+        ("ftps", "deliver.before_send", ""),
+        ("ftps", "deliver.handed_over", ""),
+        ("ftps", "deliver.after_send", ""),
+        ("ftps", "deliver.before_settle", "renamed"),
     ],
 )
 async def test_a_kill_at_any_step_leaves_exactly_one_document_at_each_peer(
-    delivering: Delivering, place: str, cut: str
+    delivering: Delivering, files: ChannelName, place: str, cut: str
 ) -> None:
     if cut:
         delivering.drop.behaviour.cut, delivering.drop.behaviour.times = cut, 1
-    await delivering.issue(await delivering.customer("sftp", "peppol"))
+    await delivering.issue(await delivering.customer(files, "peppol"))
     async with started(
-        "delivery", delivering.database, None, "--channels", "sftp,peppol",
+        "delivery", delivering.database, None, "--channels", f"{files},peppol",
         **delivering.environment, FACTEUR_FAILPOINT=place,
     ) as process:  # fmt: skip
         assert await process.ended() == -9
-    async with delivering.worker("sftp", "peppol"):
+    async with delivering.worker(files, "peppol"):
         rows = await delivering.over()
     assert {row["state"] for row in rows} == {"delivered"}
     assert [delivering.copies(row) for row in rows] == [1, 1]

@@ -108,7 +108,7 @@ async def test_settling_replaces_a_final_file_of_another_size(way: Way, job: Job
 
 
 async def test_settling_says_when_nothing_is_there(way: Way, job: JobFactory) -> None:
-    outcome = await way.channel.settle(job(route=way.route))
+    outcome = await way.channel.settle(job(route=way.route, may_have=False))
     assert isinstance(outcome, Failed)
     assert outcome.code == f"{way.name}.absent"
     assert outcome.retryable
