@@ -114,10 +114,10 @@ class Worker:
         self._woken.set()
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
+        # not wait_for: until Python 3.12 it forgets a cancellation that comes with the wake-up
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._woken.wait()
 
     async def _listen(self) -> None:
         """Woken by the planner, until the connection is lost: a new delivery needn't wait for the next
@@ -132,7 +132,8 @@ class Worker:
             while not lost.is_set():
                 self.pulse.beat("waking")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), 10)
+                    async with asyncio.timeout(10):
+                        await lost.wait()
                 # a line that was cut without a word shows only when it is used
                 await conn.execute("SELECT 1")
         finally:
