@@ -106,14 +106,19 @@ def tls_server(names: Iterable[str], issuer: Issued) -> Issued:
     return Issued(builder.sign(issuer.key, hashes.SHA256()), key)
 
 
-def revocation_list(issuer: Issued, revoked: Iterable[x509.Certificate] = ()) -> bytes:
-    """The issuer's CRL in PEM, valid for a year."""
+def revocation_list(
+    issuer: Issued,
+    revoked: Iterable[x509.Certificate] = (),
+    *,
+    next_update: datetime | None = None,
+) -> bytes:
+    """The issuer's CRL in PEM; without `next_update` it holds as long as its certificates."""
     now = datetime.now(UTC)
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
-        .last_update(now - LEEWAY)
-        .next_update(now + timedelta(days=365))
+        .last_update(min(now, next_update or now) - LEEWAY)
+        .next_update(next_update or now + YEARS)
     )
     for certificate in revoked:
         builder = builder.add_revoked_certificate(

@@ -37,7 +37,14 @@ from services.delivery.peppol.errors import (
     As4Refused,
 )
 from services.delivery.peppol.participant import ParticipantIdentifier
-from services.delivery.peppol.trust import Trust, Untrusted, fingerprint, name_of, utc_now
+from services.delivery.peppol.trust import (
+    Outdated,
+    Trust,
+    Untrusted,
+    fingerprint,
+    name_of,
+    utc_now,
+)
 from services.delivery.peppol.user_message import UserMessage
 from services.delivery.peppol.xml import Element, UnsafeXml, canonical, only, parse, text
 
@@ -142,6 +149,8 @@ class Receiver:
     def _check_parties(self, message: UserMessage, signer: x509.Certificate) -> None:
         try:
             self.trust.check(signer)
+        except Outdated as error:
+            raise As4Refused(DELIVERY, f"send it again: {error}") from error
         except Untrusted as error:
             raise As4Refused(
                 AUTHENTICATION, f"the signing certificate is refused: {error}"

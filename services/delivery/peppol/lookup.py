@@ -28,6 +28,13 @@ class NotTrusted(LookupFailed):
     code = "peppol.not_trusted"
 
 
+class NotTold(LookupFailed):
+    """Whether to trust whom the directory names can't be told at present: our revocation list is too old."""
+
+    code = "peppol.revocation_outdated"
+    retryable = True
+
+
 class Unreachable(LookupFailed):
     """DNS or the SMP doesn't answer at present."""
 

@@ -9,13 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from services.delivery.peppol import names as n
-from services.delivery.peppol.lookup import NotTrusted
+from services.delivery.peppol.lookup import NotTold, NotTrusted
 from services.delivery.peppol.participant import (
     PARTICIPANT_SCHEME,
     DocumentTypeIdentifier,
     ParticipantIdentifier,
 )
-from services.delivery.peppol.trust import Trust, Untrusted, load
+from services.delivery.peppol.trust import Outdated, Trust, Untrusted, load
 from services.delivery.peppol.xml import Element, UnsafeXml, only, require, text
 
 SMP: Final = "http://busdox.org/serviceMetadata/publishing/1.0/"
@@ -59,6 +59,8 @@ def verified_signer(root: Element, trust: Trust) -> x509.Certificate:
         pem = certificate.public_bytes(serialization.Encoding.PEM)
         context.key = xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatCertPem)
         context.verify(signature)
+    except Outdated as outdated:
+        raise NotTold(str(outdated)) from outdated
     except (ValueError, Untrusted) as error:
         raise NotTrusted(f"the SMP is not trusted: {error}") from error
     except xmlsec.Error as error:

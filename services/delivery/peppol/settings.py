@@ -24,8 +24,9 @@ class PeppolSettings(BaseModel):
     ap_authorities: tuple[Path, ...]
     """Root and issuing authorities of access points."""
     ap_revocations: tuple[Path, ...] = ()
-    """Revocation lists (PEM) of those."""
+    """Revocation lists of those, PEM or DER, read again when a file changes."""
     smp_authorities: tuple[Path, ...]
+    smp_revocations: tuple[Path, ...] = ()
     tls_authorities: Path | None = None
     """A file of authorities for TLS instead of the usual ones: the embedded network's own."""
     sml_zone: str = "edelivery.tech.ec.europa.eu"
@@ -49,7 +50,7 @@ class PeppolSettings(BaseModel):
 
     @cached_property
     def smp_trust(self) -> Trust:
-        return Trust.read(self.smp_authorities)
+        return Trust.read(self.smp_authorities, self.smp_revocations)
 
     @property
     def sml(self) -> SmlSettings:

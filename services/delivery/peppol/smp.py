@@ -17,7 +17,7 @@ import httpx
 from cryptography import x509
 
 from services.delivery.peppol.answer import UnusableAnswer, read_answer
-from services.delivery.peppol.lookup import Kept, NotRegistered, NotTrusted, Unreachable
+from services.delivery.peppol.lookup import Kept, NotRegistered, NotTold, NotTrusted, Unreachable
 from services.delivery.peppol.metadata import IDS, SMP, WSA, active, check_asked, verified_signer
 from services.delivery.peppol.participant import (
     DOCUMENT_WILDCARD,
@@ -27,7 +27,7 @@ from services.delivery.peppol.participant import (
     ProcessIdentifier,
 )
 from services.delivery.peppol.sml import Sml
-from services.delivery.peppol.trust import Trust, Untrusted, load, name_of
+from services.delivery.peppol.trust import Outdated, Trust, Untrusted, load, name_of
 from services.delivery.peppol.xml import Element, UnsafeXml, only, parse, require, text
 
 AS4_TRANSPORT: Final = "peppol-transport-as4-v2_0"
@@ -197,6 +197,8 @@ class Directory:
         try:
             certificate = load(b64decode("".join(text(endpoint, f"{{{SMP}}}Certificate").split())))
             self._ap_trust.check(certificate)
+        except Outdated as outdated:
+            raise NotTold(str(outdated)) from outdated
         except (ValueError, Untrusted) as error:
             raise NotTrusted(
                 f"the access point of {participant} is not trusted: {error}"

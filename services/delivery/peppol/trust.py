@@ -10,6 +10,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from services.delivery.peppol.revocation import RevocationLists
+
 MOST_LINKS = 4
 
 
@@ -28,6 +30,10 @@ class Untrusted(Exception):
     """The certificate isn't believed; the message says why."""
 
 
+class Outdated(Untrusted):
+    """Nobody can say at present: the revocation list is too old. To be tried again, not refused."""
+
+
 def load(der: bytes) -> x509.Certificate:
     """A stranger's certificate, its parts parsed; `Untrusted` when it is malformed."""
     try:
@@ -44,14 +50,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Trust:
-    """Authorities and their revocation lists; an authority without a list revokes nothing.
+    """Authorities and their revocation lists; an authority without a list revokes nothing, one whose
+    list is too old has nobody trusted.
 
     Roots and issuing authorities are given together; a chain must end in a self-signed one, or in
     any of them when no root is given.
     """
 
     authorities: tuple[x509.Certificate, ...]
-    revocations: tuple[x509.CertificateRevocationList, ...] = ()
+    revocations: RevocationLists = field(default_factory=RevocationLists)
     now: Callable[[], datetime] = field(default=utc_now, compare=False)
 
     @classmethod
@@ -65,11 +72,11 @@ class Trust:
         certificates = [
             c for p in authorities for c in x509.load_pem_x509_certificates(p.read_bytes())
         ]
-        lists = [x509.load_pem_x509_crl(p.read_bytes()) for p in revocations]
-        return cls(tuple(certificates), tuple(lists), now)
+        return cls(tuple(certificates), RevocationLists.read(revocations), now)
 
     def check(self, certificate: x509.Certificate) -> None:
-        """Raise `Untrusted` unless the certificate is valid now, unrevoked, and issued by ours."""
+        """Raise `Untrusted` unless the certificate is valid now, unrevoked, and issued by ours;
+        `Outdated` where that can't be told."""
         try:
             self._check_path(certificate)
         except MALFORMED as error:
@@ -114,13 +121,18 @@ class Trust:
         return None
 
     def _check_revocation(self, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-        for revocation in self.revocations:
+        for revocation in self.revocations.current():
             if revocation.issuer != issuer.subject:
                 continue
             if not revocation.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
                 raise Untrusted(f"the revocation list of {name_of(issuer)} is not signed by it")
             if revocation.get_revoked_certificate_by_serial_number(certificate.serial_number):
                 raise Untrusted(f"{name_of(certificate)} is revoked")
+            if self.revocations.too_old(revocation, self.now()):
+                raise Outdated(
+                    f"whether {name_of(certificate)} was revoked can't be told: the revocation list of "
+                    f"{name_of(issuer)} ended on {revocation.next_update_utc}"
+                )
 
 
 def name_of(certificate: x509.Certificate) -> str:

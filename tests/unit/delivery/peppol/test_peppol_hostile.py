@@ -98,7 +98,8 @@ async def hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 
 async def reads_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     for _ in range(1000):
-        await reader.read(100)
+        if not await reader.read(100):
+            return
         await asyncio.sleep(0.05)
 
 
