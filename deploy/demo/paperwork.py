@@ -15,7 +15,7 @@ async def customer(
     ways = [_way(stack, channel, state) for channel in channels]
     await person.ask("delivery", "PUT", f"/v1/receptions/{customer_id}", json={"ways": ways})
     known = await person.call("billing", "GET", f"/v1/customers/{customer_id}")
-    if known.status_code == 404:
+    if not known.is_success:
         await person.ask("billing", "PUT", f"/v1/customers/{customer_id}", json=state)
     return customer_id
 
