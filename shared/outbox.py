@@ -9,11 +9,19 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from shared.clock import Clock, system_clock
 from shared.database import Connection
-from shared.events import Actor, Envelope, Event
+from shared.events import MAX_EVENT_BYTES, Actor, Envelope, Event
 from shared.ids import new_id
 from shared.origin import current_origin
+from shared.problems import Problem
 
 _propagator = TraceContextTextMapPropagator()
+
+
+class EventTooLarge(Problem):
+    """With everything that must be told of it, this document is larger than a record may be; take
+    attachments out, or divide it. Nothing was changed."""
+
+    status, slug, title = 413, "document-too-large", "Document too large"
 
 
 async def append(
@@ -30,9 +38,10 @@ async def append(
 
     Call it while holding the lock of the event's aggregate: that, and nothing else, keeps the
     order of one aggregate's events. `company_id` defaults to the event's own field of that name.
+    EventTooLarge, before anything is written: the broker would refuse it for ever.
     """
     envelope = _sealed(event, actor, aggregate_version, cause, company_id, clock)
-    await insert(conn, envelope, event.model_dump_json().encode())
+    await insert(conn, envelope, _payload(event))
     return envelope
 
 
@@ -49,7 +58,7 @@ async def append_many(
         "INSERT INTO outbox (event_id, topic, key, headers, payload, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
         [
-            (e.event_id, e.topic, e.key, e.headers(), event.model_dump_json().encode(), e.time)
+            (e.event_id, e.topic, e.key, e.headers(), _payload(event), e.time)
             for e, (event, _) in zip(envelopes, events, strict=True)
         ],
     )
@@ -78,6 +87,13 @@ def _sealed(
         traceparent=current_traceparent(),
         origin=current_origin(),
     )
+
+
+def _payload(event: Event) -> bytes:
+    payload = event.model_dump_json().encode()
+    if len(payload) > MAX_EVENT_BYTES:
+        raise EventTooLarge(size=len(payload), limit=MAX_EVENT_BYTES)
+    return payload
 
 
 async def insert(conn: Connection, envelope: Envelope, payload: bytes) -> None:

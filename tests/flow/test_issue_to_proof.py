@@ -1,5 +1,6 @@
 """The main job: issue an invoice, deliver it, see the proof; through the public APIs."""
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,29 @@ async def test_an_invoice_reaches_the_sftp_server_and_its_proof_comes_back(
     assert [p.read_bytes() for p in arrived] == [original.content]
     assert body["deliveries"][0]["proof"]["size"] == str(len(original.content))
     assert invoice["number"] == "F-000001"
+
+
+async def test_the_largest_document_travels_the_whole_way(
+    running: Platform, drop: filedrop.Filedrop, tmp_path: Path
+) -> None:
+    """Almost ten MiB: outbox, topic, delivery's database and the wire are sized for it."""
+    person = await running.biller()
+    plan = {
+        "reference": "A1",
+        "filename": "plan.pdf",
+        "mime_code": "application/pdf",
+        "content": base64.b64encode(b"%PDF" * 1_850_000).decode(),
+    }
+    async with running.worker("sftp"):
+        invoice = await issue(person, await customer(person, sftp_way(drop)), attachments=[plan])
+        arrived = await eventually(lambda: _whole_files(tmp_path / "drop"), 60)
+    original = await person.at("billing").get(f"/v1/invoices/{invoice['invoice_id']}/original")
+    assert len(original.content) > 9_800_000
+    assert [p.read_bytes() for p in arrived] == [original.content]
+
+
+async def _whole_files(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.xml"))
 
 
 async def test_a_customer_without_any_way_to_receive_is_refused(running: Platform) -> None:

@@ -8,22 +8,24 @@ document is written, stored and announced; all of it happens or none.
 import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
-from services.billing.domain import drafting, numbering
+from services.billing.commands.composing import (
+    Material,
+    check,
+    content_of,
+    findings_view,
+    written,
+)
+from services.billing.domain import numbering
 from services.billing.domain.errors import (
     AlreadyIssued,
     DateOutOfOrder,
-    DocumentTooLarge,
     DraftChanged,
-    NotAnInvoice,
     RulesBroken,
-    RulesUnavailable,
     SellerIncomplete,
 )
 from services.billing.store import companies, customers, drafts, invoices, renderings, series
-from services.billing.store.customers import CustomerRow
 from services.billing.store.drafts import DraftRow
 from services.billing.store.invoices import InvoiceRow, NewInvoice
 from services.billing.store.series import SeriesRow
@@ -32,39 +34,20 @@ from shared.access.guard import Principal
 from shared.clock import Clock
 from shared.contracts.billing import Document, InvoiceIssued
 from shared.database import Connection, Database
-from shared.einvoice.model import Invoice, InvoiceContent
+from shared.einvoice.model import Invoice
 from shared.einvoice.rules import (
     Finding,
-    RuleSetMissing,
     Validator,
-    ValidatorBroken,
-    ValidatorBusy,
-    applicable_sets,
     refused,
 )
 from shared.einvoice.syntax import ubl
-from shared.einvoice.totals import complete
-from shared.einvoice.xml import XmlRefused
-from shared.events import MAX_DOCUMENT_BYTES
 from shared.failpoints import failpoint
 from shared.ids import new_id
 from shared.problems import Conflict, NotFound
-from shared.telemetry import current_trace_id, tracer
+from shared.telemetry import current_trace_id
 
 RENDERED_AT_LATEST = timedelta(minutes=10)
 """When the PDF is made that no delivery and no reader asked for, however busy the service is."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """All that an issue needs, read before the lock."""
-
-    draft: DraftRow
-    customer: CustomerRow
-    seller: dict[str, Any]
-    series: SeriesRow
-    content: InvoiceContent | None
-    """The draft in EN 16931 terms; None: a posted document, kept as it is."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +94,7 @@ async def _read(db: Database, company_id: UUID, draft_id: UUID) -> Material:
         if seller["missing_legal_fields"]:
             raise SellerIncomplete(missing=seller["missing_legal_fields"])
         chosen = await _series(conn, company_id, draft)
-    return Material(draft, customer, seller, chosen, _content(draft, customer, seller))
-
-
-def _content(
-    draft: DraftRow, customer: CustomerRow, seller: dict[str, Any]
-) -> InvoiceContent | None:
-    if draft.posted_ubl is not None:
-        return None
-    return drafting.content_of(
-        drafting.DraftContent.model_validate(draft.content),
-        draft.kind,
-        seller,
-        customer.state,
-        structured_reference(draft.draft_id, seller),
-    )
+    return Material(draft, customer, seller, chosen, content_of(draft, customer, seller))
 
 
 async def _series(conn: Connection, company_id: UUID, draft: DraftRow) -> SeriesRow:
@@ -145,20 +114,6 @@ async def _series(conn: Connection, company_id: UUID, draft: DraftRow) -> Series
     return made
 
 
-def structured_reference(draft_id: UUID, seller: dict[str, Any]) -> str:
-    """What the payer repeats: in Belgium a structured communication, elsewhere an ISO 11649 reference."""
-    if seller["address"]["country"] != "BE":
-        from stdnum import iso11649
-        from stdnum.iso7064 import mod_97_10
-
-        body = draft_id.hex[-20:].upper()
-        reference = f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
-        return str(iso11649.validate(reference))
-    from services.billing.documents.structured_communication import format_communication
-
-    return format_communication(draft_id.int % 10_000_000_000)
-
-
 def _take(chosen: SeriesRow, draft: DraftRow, today: date) -> numbering.Numbered:
     try:
         return numbering.next_number(
@@ -171,33 +126,6 @@ def _take(chosen: SeriesRow, draft: DraftRow, today: date) -> numbering.Numbered
         )
     except numbering.WrongOrder as error:
         raise DateOutOfOrder(last_issue_date=error.last_date, issue_date=error.own_date) from error
-
-
-async def check(validator: Validator, material: Material, day: date) -> list[Finding]:
-    """The findings of the official rules on the document with a placeholder for its number."""
-    number = numbering.placeholder(material.series.prefix, material.series.width)
-    with tracer.start_as_current_span("apply official rules") as span:
-        xml, composed = written(material, number, day)
-        if len(xml) > MAX_DOCUMENT_BYTES:
-            raise DocumentTooLarge(size=len(xml), limit=MAX_DOCUMENT_BYTES)
-        sets = applicable_sets(composed or ubl.inspect(xml))
-        span.set_attribute("facteur.rule_sets", list(sets))
-        try:
-            with metrics.timed(metrics.rules_time):
-                return await validator.validate(xml, sets)
-        except (ValidatorBusy, ValidatorBroken, RuleSetMissing) as error:
-            raise RulesUnavailable(str(error), headers={"Retry-After": "2"}) from error
-        except (ubl.UblError, XmlRefused) as error:
-            raise NotAnInvoice(str(error)) from error
-
-
-def written(material: Material, number: str, day: date) -> tuple[bytes, Invoice | None]:
-    """The UBL under this number: written by us from the invoice that comes with it, or the posted
-    document with BT-1 and BT-2 set."""
-    if material.content is None:
-        return ubl.set_number(material.draft.posted_ubl or b"", number, day), None
-    invoice = complete(material.content, number, day)
-    return ubl.write(invoice), invoice
 
 
 async def _issue_under_lock(
@@ -285,19 +213,3 @@ def _announcement(new: NewInvoice, invoice: Invoice, draft_id: UUID) -> InvoiceI
         ),
         draft_id=draft_id,
     )
-
-
-def findings_view(findings: list[Finding], language: str) -> list[dict[str, Any]]:
-    """Findings as the API shows them: rule, field, what is wrong and what to do, in one language."""
-    return [
-        {
-            "rule": f.rule,
-            "severity": f.severity.value,
-            "rule_set": f.rule_set,
-            "field": f.business_term,
-            "location": f.location,
-            "what_to_do": f.explanation.in_language(language),
-            "message": f.message,
-        }
-        for f in findings
-    ]

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.billing import views
 from services.billing.commands import drafts as commands
-from services.billing.commands.issue import findings_view, issue_invoice
+from services.billing.commands.composing import findings_view
+from services.billing.commands.issue import issue_invoice
 from services.billing.commands.opening import note_opening
 from services.billing.commands.readable import readable
 from services.billing.context import Ctx

@@ -168,6 +168,40 @@ async def test_a_posted_ubl_is_kept_as_it_is_and_must_fit_the_order_of_dates(
     assert (await billing.issue(again.json()["draft_id"])).json()["number"] == "F-000003"
 
 
+@pytest.mark.parametrize(
+    ("written", "instead", "named"),
+    [
+        (b"<cbc:ID>THEIRS-1</cbc:ID>", b"", "BT-1"),
+        (b"<cbc:Name>Bi", b"<cbc:Name>" + b"x" * 100_001 + b"Bi", "lines.0.item.name"),
+    ],
+)
+async def test_a_posted_ubl_that_cant_be_numbered_or_read_is_refused_in_words(
+    billing: Billing, written: bytes, instead: bytes, named: str
+) -> None:
+    xml = await _own_ubl(billing)
+    assert xml.count(written) == 1
+    posted = await _post(billing, xml.replace(written, instead))
+    refused = await billing.issue(posted.json()["draft_id"]) if posted.is_success else posted
+    assert refused.status_code == 422, refused.text
+    assert named in refused.text
+    assert await billing.announced() == 1, "the document that the test copied"
+
+
+async def test_a_document_whose_event_the_broker_would_refuse_takes_no_number(
+    billing: Billing,
+) -> None:
+    """Ten megabytes of quotation marks are within what a document may have; as JSON they are twice that."""
+    lines = [{**LINE, "item": {"name": "Bière", "description": "LONG"}} for _ in range(100)]
+    xml = await _own_ubl(billing, lines=lines)
+    posted = await _post(billing, xml.replace(b"LONG", b'"' * 99_000))
+    refused = await billing.issue(posted.json()["draft_id"])
+    assert refused.status_code == 413, refused.text
+    assert refused.json()["type"].endswith("document-too-large")
+    after = await billing.issue(await billing.draft(await billing.customer()))
+    assert after.json()["number"] == "F-000002"
+    assert await billing.announced() == 2
+
+
 async def test_another_companys_ids_are_not_there(billing: Billing) -> None:
     customer = await billing.customer()
     draft = await billing.draft(customer)
@@ -224,9 +258,10 @@ async def _rows(billing: Billing) -> list[Any]:
         return list(await conn.fetch("SELECT number, issued_at FROM invoice ORDER BY sequence"))
 
 
-async def _own_ubl(billing: Billing) -> bytes:
+async def _own_ubl(billing: Billing, **content: Any) -> bytes:
     """A UBL of the acting company, valid by the rules, dated today, with a number of its own."""
-    invoice = (await billing.issue(await billing.draft(await billing.customer()))).json()
+    draft = await billing.draft(await billing.customer(), content=content)
+    invoice = (await billing.issue(draft)).json()
     found = await billing.client.get(
         f"/v1/invoices/{invoice['invoice_id']}/original", headers=billing.caller.headers
     )
