@@ -31,12 +31,12 @@ UNAVAILABLE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InvalidAuthorizationSpecificationError,  # 28: a password that was changed
+    asyncpg.InsufficientResourcesError,  # 53: disk, memory, connections
+    asyncpg.OperatorInterventionError,  # 57: shut down, starting, a statement cancelled
+    asyncpg.PostgresSystemError,  # 58: input and output
+    asyncpg.InternalServerError,  # XX
     asyncpg.ReadOnlySQLTransactionError,
 )
 """Our own database is away or overloaded: nobody's fault but ours, retried for ever, counted as nothing."""

@@ -71,6 +71,8 @@ class Relay:
                 await self._lead()
             except (*UNAVAILABLE, KafkaError) as error:
                 log.warning("relay begins again: %s: %s", type(error).__name__, error)
+            except Exception:
+                log.exception("relay begins again")
             finally:
                 self.leading = False
             await asyncio.sleep(0.2)
