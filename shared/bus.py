@@ -111,10 +111,18 @@ class Bus:
         lag, polled = 0, self._started_at
         for partition in assigned:
             polled = max(polled, (consumer.last_poll_timestamp(partition) or 0) / 1000)
-            end = consumer.highwater(partition)
-            if end is not None:
-                lag += max(0, end - await consumer.position(partition))
+            lag += await _behind(consumer, partition)
         return LaneHealth(lag, len(assigned), max(0.0, time.time() - polled))
+
+
+async def _behind(consumer: Any, partition: TopicPartition) -> int:
+    """Records of a partition that the lane hasn't seen; 0 while the broker hasn't said where it stands."""
+    end = consumer.highwater(partition)
+    try:
+        async with asyncio.timeout(0.5):
+            return 0 if end is None else max(0, end - await consumer.position(partition))
+    except (TimeoutError, KafkaError):
+        return 0
 
 
 def _handler(run: Callable[[Any], Awaitable[None]], rest: float) -> Callable[..., Awaitable[None]]:

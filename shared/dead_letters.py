@@ -20,7 +20,7 @@ from shared.records import (
     origin_of,
 )
 from shared.settings import KafkaSettings
-from shared.topics import MAX_RECORD_BYTES, client_options, dead_letter_topic
+from shared.topics import MAX_LETTER_BYTES, client_options, dead_letter_topic
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class DeadLetters:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **client_options(self.kafka), acks="all", max_request_size=MAX_RECORD_BYTES
+                **client_options(self.kafka), acks="all", max_request_size=MAX_LETTER_BYTES
             )
             await asyncio.wait_for(producer.start(), 10)
             self._producer = producer

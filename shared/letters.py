@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.records import HANDLER, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
 from shared.settings import KafkaSettings
-from shared.topics import MAX_RECORD_BYTES, client_options, dead_letter_topic, retry_topic
+from shared.topics import MAX_LETTER_BYTES, client_options, dead_letter_topic, retry_topic
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Letter:
 async def letters_of(kafka: KafkaSettings, service: str, newest: int | None = None) -> list[Letter]:
     """All of one service's, or the newest of each partition; LookupError when it has no topic yet."""
     partitions = await partitions_of(kafka, dead_letter_topic(service))
-    consumer = AIOKafkaConsumer(**client_options(kafka), max_partition_fetch_bytes=MAX_RECORD_BYTES)
+    consumer = AIOKafkaConsumer(**client_options(kafka), max_partition_fetch_bytes=MAX_LETTER_BYTES)
     await consumer.start()
     try:
         consumer.assign(partitions)
@@ -48,7 +48,7 @@ async def letters_of(kafka: KafkaSettings, service: str, newest: int | None = No
 async def put_back(kafka: KafkaSettings, service: str, letters: Sequence[Letter]) -> None:
     """Put letters back, for that service alone (topic `retry.<service>`)."""
     producer = AIOKafkaProducer(
-        **client_options(kafka), acks="all", max_request_size=MAX_RECORD_BYTES
+        **client_options(kafka), acks="all", max_request_size=MAX_LETTER_BYTES
     )
     await producer.start()
     try:

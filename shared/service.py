@@ -42,7 +42,6 @@ OWN_TELEMETRY: TelemetryConfig = {
 """FastAPI's own would tell everything twice, queries (which may hold a secret) included."""
 
 STALE_RELAY_SECONDS = 15.0
-STALE_POLL_SECONDS = 60.0
 
 
 @dataclass
@@ -62,6 +61,8 @@ class Service:
     """Called after each batch of events took effect."""
     observers: tuple[Background, ...] = ()
     """Set the figures of this service that must be asked for (shared.metrics)."""
+    stale_poll_seconds: float = 60.0
+    """A lane with partitions that hasn't heard from the broker for so long makes the service unready."""
     _database: Database | None = None
     relay: Relay = field(init=False)
     bus: Bus = field(init=False)
@@ -108,10 +109,9 @@ class Service:
         for prepare in self.on_database:
             await prepare(self)
         self.stage = "waiting for the broker"
-        kinds = {k.topic: k for k in published_by(self.name)}
-        kinds |= {s.kind.topic: s.kind for s in self.consumers.subscriptions.values()}
+        heard = (s.kind for s in self.consumers.subscriptions.values())
         own = (dead_letter_topic(self.name), retry_topic(self.name))
-        await ensure_topics(self.kafka, kinds.values(), own)
+        await ensure_topics(self.kafka, [*published_by(self.name), *heard], own)
         self._spawn(self.relay.run(), "relay")
         if self.consumers.subscriptions:
             self._dead_letters = DeadLetters(self.name, self.kafka)
@@ -191,7 +191,11 @@ class Service:
         """Why this process isn't ready; empty when it is."""
         if self.stage != "ready":
             return [self.stage]
-        found = []
+        found = [
+            f"the lane {lane} hasn't heard from the broker for {health.seconds_since_poll:.0f} s"
+            for lane, health in (await self.bus.health()).items()
+            if health.assigned and health.seconds_since_poll > self.stale_poll_seconds
+        ]
         if self.relay.age > STALE_RELAY_SECONDS:
             found.append("the relay makes no progress")
         try:

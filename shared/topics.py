@@ -15,6 +15,8 @@ from shared.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 MAX_RECORD_BYTES = MAX_EVENT_BYTES + 2 * 1024 * 1024
+MAX_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024
+"""The largest record that anybody could publish, with the headers that a dead letter adds."""
 
 
 def dead_letter_topic(service: str) -> str:
@@ -46,8 +48,10 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-def _definition(name: str, settings: KafkaSettings, *, compacted: bool) -> NewTopic:
-    configs = {"max.message.bytes": str(MAX_RECORD_BYTES)}
+def _definition(
+    name: str, settings: KafkaSettings, *, compacted: bool, most: int = MAX_RECORD_BYTES
+) -> NewTopic:
+    configs = {"max.message.bytes": str(most)}
     if compacted:
         configs["cleanup.policy"] = "compact"
     else:
@@ -58,14 +62,16 @@ def _definition(name: str, settings: KafkaSettings, *, compacted: bool) -> NewTo
 async def ensure_topics(
     settings: KafkaSettings, kinds: Iterable[type[Event]], names: Iterable[str] = ()
 ) -> None:
-    """Create what is missing; waits for the broker as long as that takes."""
-    wanted = [_definition(k.topic, settings, compacted=k.state) for k in kinds]
-    wanted += [_definition(name, settings, compacted=False) for name in names]
+    """Create what is missing, `names` being topics of dead letters; waits for the broker as long as
+    that takes."""
+    by_topic = {kind.topic: kind for kind in kinds}
+    wanted = [_definition(t, settings, compacted=k.state) for t, k in by_topic.items()]
+    wanted += [_definition(n, settings, compacted=False, most=MAX_LETTER_BYTES) for n in names]
     while True:
         try:
             await asyncio.wait_for(_create(settings, wanted), 15)
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("broker not there yet: %s", type(error).__name__)
+            log.warning("topics can't be made yet: %s: %s", type(error).__name__, error)
             await asyncio.sleep(0.3)
         else:
             return

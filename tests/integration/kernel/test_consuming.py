@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from shared.events import MAX_EVENT_BYTES
+from shared.topics import MAX_RECORD_BYTES
 from tests.integration.kernel.conftest import REJECTED_NAME, Tally, record, running
 from tests.services import eventually
 
@@ -66,6 +67,19 @@ async def test_poison_is_dead_lettered_with_its_reason_and_the_partition_goes_on
     for part in ("version 99", "ce_id is missing", "isn't UTF-8", "no value", "key isn't", "are more than",
                  "never accepted", "a mistake in the handler"):  # fmt: skip
         assert any(part in reason for reason in reasons), (part, reasons)
+
+
+async def test_a_record_as_large_as_the_topic_takes_is_set_aside_like_any_other(
+    tally: Tally,
+) -> None:
+    """Its dead letter is larger still: the headers say why."""
+    room = MAX_RECORD_BYTES - 2048
+    await tally.publish((b"k", b" " * room, []), record(tally.event("behind it")), partition=0)
+    async with running(tally):
+        await heard(tally, "behind it")
+        ((value, _),) = await tally.dead_letters()
+    assert value is not None
+    assert len(value) == room
 
 
 async def test_a_reply_to_header_publishes_nothing_anywhere(tally: Tally) -> None:
