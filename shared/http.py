@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from time import perf_counter
@@ -127,10 +127,16 @@ class Edge:
     """ASGI middleware: bounds the body in size and time, begins or continues the trace of a request."""
 
     def __init__(
-        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, max_body: int
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        *,
+        max_body: int,
+        body_limits: Mapping[str, int] | None = None,
     ) -> None:
+        """`body_limits`: paths whose bodies have a limit of their own, in bytes."""
         self.app = app
         self.max_body = max_body
+        self.body_limits = body_limits or {}
         self.body_seconds = BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,18 +150,20 @@ class Edge:
             span.set_attribute("http.request.method", scope["method"])
             span.set_attribute("url.path", scope["path"])
             exchange = Exchange(scope, span)
+            limit = self.body_limits.get(scope["path"], self.max_body)
             try:
                 length = headers.get("content-length", "0")
-                if length.isdigit() and int(length) > self.max_body:
-                    too_large = problem_response(TooLarge(limit=self.max_body))
+                if length.isdigit() and int(length) > limit:
+                    too_large = problem_response(TooLarge(limit=limit))
                     await too_large(scope, receive, exchange.observed(send))
                     return
                 with coming_from(network_of(client_address(Request(scope)))):
-                    await self.app(scope, self._bounded(receive, exchange), exchange.observed(send))
+                    bounded = self._bounded(receive, exchange, limit)
+                    await self.app(scope, bounded, exchange.observed(send))
             finally:
                 exchange.end()
 
-    def _bounded(self, receive: Receive, exchange: "Exchange") -> Receive:
+    def _bounded(self, receive: Receive, exchange: "Exchange", limit: int) -> Receive:
         seen, over = 0, False
         deadline = asyncio.get_running_loop().time() + self.body_seconds
 
@@ -169,8 +177,8 @@ class Edge:
             except TimeoutError:
                 raise exchange.refuse(TooSlow(seconds=self.body_seconds)) from None
             seen, over = seen + len(message.get("body", b"")), not message.get("more_body", False)
-            if seen > self.max_body:
-                raise exchange.refuse(TooLarge(limit=self.max_body))
+            if seen > limit:
+                raise exchange.refuse(TooLarge(limit=limit))
             return message
 
         return bounded

@@ -6,7 +6,7 @@ health page says what is missing and requests are answered 503.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +63,8 @@ class Service:
     """Set the figures of this service that must be asked for (shared.metrics)."""
     stale_poll_seconds: float = 60.0
     """A lane with partitions that hasn't heard from the broker for so long makes the service unready."""
+    body_limits: Mapping[str, int] = field(default_factory=dict)
+    """Paths that take larger (or smaller) bodies than the settings say, in bytes."""
     _database: Database | None = None
     relay: Relay = field(init=False)
     bus: Bus = field(init=False)
@@ -237,7 +239,9 @@ def make_app(service: Service, **options: Any) -> FastAPI:
     app = FastAPI(title=title, lifespan=lifespan, telemetry=OWN_TELEMETRY, **no_pages | options)
     app.state.service = service
     http.install(app)
-    app.add_middleware(http.Edge, max_body=service.settings.max_body_bytes)
+    app.add_middleware(
+        http.Edge, max_body=service.settings.max_body_bytes, body_limits=service.body_limits
+    )
     _add_health(app, service)
     return app
 

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.delivery.commands.receive import Reception
 from services.delivery.consumers import consumers
 from services.delivery.figures import count_deliveries
-from services.delivery.peppol.as4_in import Receiver
+from services.delivery.peppol.as4_in import MOST_MESSAGE, Receiver
 from services.delivery.routes import api, as4
 from services.delivery.settings import DeliverySettings
 from services.delivery.wake import Alarm
@@ -14,6 +14,9 @@ from shared.einvoice.rules import Validator
 from shared.secretbox import load_box
 from shared.service import Service, make_app
 from shared.settings import KafkaSettings
+
+ROOM_TO_SAY_SO = 2 * 1024 * 1024
+"""Bytes by which an AS4 message may be too large and still be refused by AS4's own means."""
 
 
 def create_app(
@@ -37,6 +40,7 @@ def create_app(
         on_stop=(validator.close,),
         on_applied=alarm.ring,
         observers=(count_deliveries,),
+        body_limits={"/as4": MOST_MESSAGE + ROOM_TO_SAY_SO},
     )
     app = make_app(service, version="1.0.0")
     app.state.box, app.state.clock = load_box(settings.master_key_file), system_clock

@@ -49,7 +49,8 @@ async def streamed(app: Any, path: str, chunks: AsyncIterator[bytes], token: str
 async def test_a_body_over_the_limit_is_refused_before_it_is_read(
     world: World, service: str
 ) -> None:
-    limit = world.apps[service].state.service.settings.max_body_bytes
+    running = world.apps[service].state.service
+    limit = running.body_limits.get(WRITES[service], running.settings.max_body_bytes)
     headers = {"content-length": str(limit + 1), "origin": "http://facteur.test"}
     answer = await request(world.apps[service], "POST", WRITES[service], headers)
     assert answer.status == 413

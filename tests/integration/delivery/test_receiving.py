@@ -45,7 +45,7 @@ class Edge:
 
     def message(
         self, document: bytes = VALID, *, instance: str | None = None, receiver: str = str(OWN),
-        sender: str = THEIRS,
+        sender: str = THEIRS, compress: bool = True,
     ) -> Prepared:  # fmt: skip
         """A message from their access point, ready to be posted as often as one likes."""
         envelope = sbdh.Envelope(
@@ -56,7 +56,7 @@ class Edge:
         )  # fmt: skip
         ours = self.delivering.pki.access_point(OURS).certificate
         theirs = identity(self.delivering.pki, sender)
-        return as4_message.build(theirs, ours, self.url, envelope, document)
+        return as4_message.build(theirs, ours, self.url, envelope, document, compress=compress)
 
     async def post(self, message: Prepared) -> httpx.Response:
         headers = {"Content-Type": message.content_type}
@@ -81,10 +81,14 @@ class Edge:
 
 
 @asynccontextmanager
-async def edge_at(delivering: Delivering, url: str) -> AsyncIterator[Edge]:
-    world = World()
-    await world.publish_key(delivering.db)
-    caller = await world.biller(delivering.db)
+async def edge_at(
+    delivering: Delivering, url: str, before: Edge | None = None
+) -> AsyncIterator[Edge]:
+    """With a company of its own, or that of the edge `before` it on the same database."""
+    world = before.world if before else World()
+    if before is None:
+        await world.publish_key(delivering.db)
+    caller = before.caller if before else await world.biller(delivering.db)
     async with httpx.AsyncClient() as client:
         yield Edge(delivering, world, caller, f"{url}/as4", client)
 
@@ -186,6 +190,47 @@ async def test_a_document_that_kills_its_judges_is_quarantined_and_not_asked_for
     assert await edge.told() == 0
 
 
+async def test_a_participant_of_two_companies_is_served_for_neither(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    await edge.world.biller(edge.delivering.db)
+    message = edge.message()
+    answer = await edge.post(message)
+    assert answer.status_code == 200
+    assert b"PEPPOL:NOT_SERVICED" in answer.content
+    assert not edge.proves(message, answer)
+    assert await edge.stored() == []
+    assert "more than one company" in caplog.text
+
+
+MIB = 1024 * 1024
+
+
+async def test_a_message_of_twelve_mebibytes_is_answered_by_as4(edge: Edge) -> None:
+    note = b"<cbc:Note>" + b"n" * 12 * MIB + b"</cbc:Note><cbc:DocumentCurrencyCode"
+    large = VALID.replace(b"<cbc:DocumentCurrencyCode", note, 1)
+    message = edge.message(large, compress=False)
+    assert len(message.body) > 12 * MIB
+    answer = await edge.post(message)
+    assert answer.status_code == 200, answer.text
+    assert edge.proves(message, answer)
+    (row,) = await edge.stored()
+    assert row["state"] == "quarantined"
+    assert "at most" in str(row["findings"])
+
+
+@pytest.mark.parametrize(("size", "status"), [(25 * MIB, 200), (27 * MIB, 413)])
+async def test_a_message_that_is_too_large_is_told_so_by_as4_first(
+    edge: Edge, size: int, status: int
+) -> None:
+    headers = {"Content-Type": "application/soap+xml"}
+    answer = await edge.client.post(edge.url, content=bytes(size), headers=headers)
+    assert answer.status_code == status
+    assert (b"EBMS:0007" in answer.content) is (status == 200)
+    other = edge.url.replace("/as4", "/v1/purchases")
+    assert (await edge.client.post(other, content=bytes(12 * MIB))).status_code == 413
+
+
 async def test_nothing_is_stored_of_what_is_refused(edge: Edge) -> None:
     stranger = edge.message(receiver="0208:0999999922")
     tampered = edge.message()
@@ -237,12 +282,14 @@ async def test_a_kill_while_receiving_loses_nothing_and_repeats_nothing(
     delivering: Delivering, kafka_broker: Broker, place: str, kept: int
 ) -> None:
     message: Prepared | None = None
+    before: Edge | None = None
     for armed in ({"FACTEUR_FAILPOINT": place}, {}):
         env = {**delivering.environment, **armed}
         async with (
             started("delivery", delivering.database, kafka_broker, **env) as process,
-            edge_at(delivering, process.url) as edge,
+            edge_at(delivering, process.url, before) as edge,
         ):
+            before = edge
             message = message or edge.message()
             if armed:
                 with pytest.raises(httpx.TransportError):
