@@ -81,16 +81,19 @@ class Reception:
     async def _store(self, opened: Accepted) -> Answer:
         async with self.db.system_transaction() as conn:
             known = await received.receipt_for(conn, opened.sent_by, opened.message_id)
-            company = await received.company_of(conn, str(opened.envelope.receiver))
+            companies = await received.companies_of(conn, str(opened.envelope.receiver))
         if known is not None:
             return Answer(known.receipt, known.content_type)
-        if company is None:
+        if len(companies) != 1:
+            if companies:
+                log.error("%s belongs to more than one company: nothing is taken for it",
+                          opened.envelope.receiver)  # fmt: skip
             refusal = self.receiver.reject(OTHER, NOT_SERVICED, opened.message_id)
             return Answer(refusal.signal, refusal.content_type)
         judged = await judge(self.validator, opened.document)
         failpoint("receive.before_store")
         async with self.db.system_transaction() as conn:
-            state = await self._keep(conn, opened, company, judged)
+            state = await self._keep(conn, opened, companies[0], judged)
             failpoint("receive.before_commit")
         failpoint("receive.after_commit")
         metrics.received.add(1, {"state": state})

@@ -105,10 +105,10 @@ async def content(conn: Connection, company_id: UUID, document_id: UUID) -> byte
     return found
 
 
-async def company_of(conn: Connection, participant: str) -> UUID | None:
-    """Which of our companies a participant identifier belongs to."""
-    found: UUID | None = await conn.fetchval(
-        "SELECT company_id FROM access.companies WHERE lower(state->>'peppol_id') = lower($1)",
+async def companies_of(conn: Connection, participant: str) -> list[UUID]:
+    """Which of our companies a participant identifier belongs to; more than one is a mistake of ours."""
+    records = await conn.fetch(
+        "SELECT company_id FROM access.companies WHERE lower(state->>'peppol_id') = lower($1) LIMIT 2",
         participant,
     )
-    return found
+    return [record["company_id"] for record in records]
