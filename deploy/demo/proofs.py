@@ -12,7 +12,7 @@ from deploy.demo.people import Person, Refused
 from deploy.demo.waiting import until
 from deploy.local.stack import Stack
 
-OVER = ("delivered", "exhausted", "refused", "undecided")
+OVER = ("delivered", "exhausted", "refused", "undecided", "bounced")
 """States of a delivery that nothing but a person changes."""
 
 

@@ -45,6 +45,7 @@ def service_environment(
         own["IDENTITY_PORTAL_URL"] = f"http://localhost:{ports['portal']}"
     if service == "delivery":
         own |= _delivery(Pki.at(root / "pki"), ports)
+        own["DELIVERY_REPORTS_MAILDIR"] = str(reports(root))
     return {**kafka, **own}
 
 
@@ -69,6 +70,11 @@ def _smtp(pki: Pki, ports: dict[str, int], sender: str) -> dict[str, Any]:
         "sender": sender,
         "ca_file": str(pki.folder / "tls-ca.pem"),
     }
+
+
+def reports(root: Path) -> Path:
+    """The mailbox of the sender of e-mails, a Maildir."""
+    return root / "mailbox" / "reports"
 
 
 def _delivery(pki: Pki, ports: dict[str, int]) -> Environment:

@@ -235,7 +235,17 @@ class Stack:
         smp += ["--zone", ZONE, "--dns-port", f"{port['sml']}", "--smp-port", f"{port['smp']}"]
         folder = self.root
         return [
-            self._peer("mailbox", ["--folder", f"{folder}/mailbox", *mailbox], "mailbox"),
+            self._peer(
+                "mailbox",
+                [
+                    "--folder",
+                    f"{folder}/mailbox",
+                    "--reports",
+                    str(environment.reports(folder)),
+                    *mailbox,
+                ],
+                "mailbox",
+            ),
             self._peer("filedrop", ["--folder", f"{folder}/filedrop", *files], "filedrop"),
             self._peer("access_point", ["--dir", f"{folder}/access-point", *point], "access-point"),
             self._peer("registry", [f"{folder}/participants.json", *smp], "smp"),

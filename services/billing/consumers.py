@@ -8,6 +8,7 @@ from shared.access.projection import listen_to_billing_access, listen_to_identit
 from shared.clock import system_clock
 from shared.contracts.delivery import (
     DeliveryAttempted,
+    DeliveryBounced,
     DeliveryCancelled,
     DeliveryEvent,
     DeliveryFailed,
@@ -32,6 +33,7 @@ consumers.pace("facts", gathering(200))
         DeliveryAttempted,
         DeliverySucceeded,
         DeliveryFailed,
+        DeliveryBounced,
         DeliveryCancelled,
     )
 )
@@ -72,6 +74,8 @@ def _outcome(event: DeliveryEvent) -> tuple[str, str, dict[str, str]]:
             return "delivered", event.words, event.proof
         case DeliveryFailed():
             return event.reason, event.words, {}
+        case DeliveryBounced():
+            return "bounced", event.words, {}
         case DeliveryCancelled():
             return "cancelled", "", {}
         case _:

@@ -9,6 +9,7 @@ from services.delivery.store.work import Leased
 from shared import outbox
 from shared.contracts.delivery import (
     DeliveryAttempted,
+    DeliveryBounced,
     DeliveryCancelled,
     DeliveryFailed,
     DeliveryScheduled,
@@ -48,7 +49,7 @@ async def scheduled(conn: Connection, row: DeliveryRow, number: str, actor: Acto
 
 async def succeeded(
     conn: Connection,
-    row: Leased,
+    row: DeliveryRow | Leased,
     number: str,
     outcome: Delivered,
     *,
@@ -56,8 +57,9 @@ async def succeeded(
     version: int,
     started_at: datetime,
     ended_at: datetime,
+    actor: Actor = SYSTEM,
 ) -> None:
-    """`delivery.succeeded`, with the proof."""
+    """`delivery.succeeded`, with the proof, or by the word of a person."""
     event = DeliverySucceeded.model_validate(
         {
             **_fields(row, number),
@@ -69,7 +71,7 @@ async def succeeded(
         }
     )
     await outbox.append(
-        conn, event, actor=SYSTEM, aggregate_version=2 * version + 1, cause=row.cause
+        conn, event, actor=actor, aggregate_version=2 * version + 1, cause=row.cause
     )
 
 
@@ -114,6 +116,18 @@ async def failed(
     """`delivery.failed`: nothing more happens by itself."""
     event = DeliveryFailed.model_validate(
         {**_fields(row, number), "attempt": attempt, "reason": reason, "words": words}
+    )
+    await outbox.append(
+        conn, event, actor=SYSTEM, aggregate_version=2 * version + 1, cause=row.cause
+    )
+
+
+async def bounced(
+    conn: Connection, row: DeliveryRow, number: str, words: str, version: int, at: datetime
+) -> None:
+    """`delivery.bounced`: it had been delivered, said the server."""
+    event = DeliveryBounced.model_validate(
+        {**_fields(row, number), "words": words, "reported_at": at}
     )
     await outbox.append(
         conn, event, actor=SYSTEM, aggregate_version=2 * version + 1, cause=row.cause

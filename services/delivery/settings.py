@@ -26,6 +26,8 @@ class DeliverySettings(ServiceSettings):
     """Whether deliveries may go to private and loopback addresses; for the embedded network."""
     smtp: dict[str, Any] | None = None
     """The platform's mail server, DELIVERY_SMTP__HOST and so on: see channels/email.py, SmtpServer."""
+    reports_maildir: Path | None = None
+    """Where the mail server delivers what comes back to the sender's address: a Maildir."""
     peppol: PeppolSettings | None = None
     """Certificates and network of the access point; without it Peppol is off."""
     rule_workers: int = 1

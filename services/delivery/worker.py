@@ -5,7 +5,7 @@ Workers join no consumer group; any number may run, on any machine that reaches 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 RECLAIM_SECONDS = 5.0
+CHORE_SECONDS = 2.0
 
 
 @dataclass
@@ -40,6 +41,8 @@ class Worker:
     clock: Clock
     in_flight: int
     lease: timedelta
+    chores: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    """What else has its turn every other second: whoever comes first does it for all workers."""
     pulse: Pulse = field(default_factory=Pulse)
     grace: float = 20.0
     delivered: int = 0
@@ -52,10 +55,15 @@ class Worker:
         """Work for ever."""
         ear = asyncio.create_task(self._for_ever("waking", self._listen, 1.0))
         keeper = asyncio.create_task(self._for_ever("leases", self._keep_leases, self._keep_every))
+        chores = [
+            asyncio.create_task(self._for_ever(name, turn, CHORE_SECONDS))
+            for name, turn in self.chores.items()
+        ]
         try:
             await self._for_ever("work", self._take, 0)
         finally:
-            ear.cancel()
+            for task in (ear, *chores):
+                task.cancel()
             await self._drain()
             keeper.cancel()
             for channel in self.channels.values():

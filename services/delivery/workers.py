@@ -1,12 +1,15 @@
 """Wiring of a delivery worker: no HTTP, no broker, and only its own channels' libraries."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+from services.delivery.channels import maildir
 from services.delivery.channels.registry import build
 from services.delivery.commands.attempts import Attempts
 from services.delivery.domain.outcome import ChannelName
 from services.delivery.domain.schedule import load_schedule
+from services.delivery.mail import read_mail
 from services.delivery.pulse import Pulse
 from services.delivery.settings import DeliverySettings
 from services.delivery.worker import Worker
@@ -30,8 +33,12 @@ async def run_worker(
         lease,
     )
     built = {name: build(name, settings) for name in channels}
+    chores = {}
+    if "email" in built and settings.reports_maildir is not None:
+        maildir.require(settings.reports_maildir)
+        chores["reports"] = partial(read_mail, db, settings.reports_maildir, system_clock)
     worker = Worker(
-        db, url, built, attempts, system_clock, settings.in_flight, lease, pulse or Pulse()
+        db, url, built, attempts, system_clock, settings.in_flight, lease, chores, pulse or Pulse()
     )
     try:
         await worker.run()

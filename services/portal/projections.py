@@ -18,6 +18,7 @@ from shared.access.projection import listen_to_identity
 from shared.contracts.billing import InvoiceIssued, InvoiceRendered
 from shared.contracts.delivery import (
     DeliveryAttempted,
+    DeliveryBounced,
     DeliveryCancelled,
     DeliveryEvent,
     DeliveryFailed,
@@ -43,6 +44,7 @@ KINDS = (
     DeliveryAttempted,
     DeliverySucceeded,
     DeliveryFailed,
+    DeliveryBounced,
     DeliveryCancelled,
     DocumentReceived,
 )
@@ -118,6 +120,8 @@ def _delivery(shown: Shown, event: DeliveryEvent, envelope: Envelope) -> None:
             started_at, ended_at = event.started_at, event.ended_at
         case DeliveryFailed():
             state, words, ended_at = event.reason, event.words, envelope.time
+        case DeliveryBounced():
+            state, words, ended_at = "bounced", event.words, envelope.time
         case DeliveryCancelled():
             state, ended_at = "cancelled", envelope.time
         case _:

@@ -96,6 +96,16 @@ class DeliveryFailed(DeliveryEvent):
     words: str
 
 
+class DeliveryBounced(DeliveryEvent):
+    """The mail server had accepted the document, and reported later that it reached nobody."""
+
+    topic: ClassVar[str] = "delivery.bounced"
+
+    words: str
+    """What the servers said, by recipient."""
+    reported_at: datetime
+
+
 class DeliveryCancelled(DeliveryEvent):
     """Somebody took the delivery back before it was on its way, or gave up one that had failed."""
 

@@ -28,6 +28,7 @@ CONTRACTS: dict[str, type[Event]] = {
         delivery.DeliveryAttempted,
         delivery.DeliverySucceeded,
         delivery.DeliveryFailed,
+        delivery.DeliveryBounced,
         delivery.DeliveryCancelled,
         delivery.DocumentReceived,
     )

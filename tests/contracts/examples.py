@@ -77,7 +77,7 @@ def _values() -> dict[str, Any]:
         "proof": {"receipt_id": "1@ap.example", "access_point": "PFR000002"},
         "sender": "0208:0848934496", "receiver": "0208:0202239951", "instance_id": str(_id(13)),
         "document_type": "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice",
-        "seller_name": invoice.seller.name, "received_at": MOMENT, "address": "192.0.2.7",
+        "seller_name": invoice.seller.name, "received_at": MOMENT, "reported_at": MOMENT, "address": "192.0.2.7",
     }  # fmt: skip
 
 

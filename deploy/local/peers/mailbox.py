@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from mailbox import Maildir
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,11 @@ class Server(SMTP):
 class Handler:
     """What the server does with a session; the names are aiosmtpd's hooks."""
 
-    def __init__(self, store: Store, behaviour: Behaviour, hostname: str) -> None:
+    def __init__(
+        self, store: Store, behaviour: Behaviour, hostname: str, reports: Maildir | None
+    ) -> None:
         self.store, self.behaviour, self.hostname = store, behaviour, hostname
+        self.reports = reports
 
     async def handle_EHLO(
         self, _: Server, session: Session, __: Envelope, hostname: str, responses: list[str]
@@ -190,6 +194,8 @@ class Handler:
                 self.hostname, received.mail_from, wanted, received.envelope_id, content
             )
             self.store.add(report, "", [received.mail_from])
+            if self.reports is not None:
+                self.reports.add(report)
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,8 @@ class Options:
     key: Path | None = None
     smtp_port: int = 0
     http_port: int = 0
+    reports: Path | None = None
+    """A Maildir that gets what comes back to senders as well: their mailbox."""
     users: Mapping[str, str] = field(default_factory=dict)
     """User → password; when given, mail is taken after AUTH only."""
 
@@ -212,10 +220,11 @@ class Mailbox(pages.Peer):
         self.behaviour = Behaviour()
         self.store = Store(options.folder)
         self.options = options
+        self.reports = None if options.reports is None else Maildir(options.reports)
         super().__init__(pages.application(_routes(self.store), self.behaviour), options.http_port)
 
     async def start(self) -> "Mailbox":
-        self.handler = Handler(self.store, self.behaviour, "mailbox.localhost")
+        self.handler = Handler(self.store, self.behaviour, "mailbox.localhost", self.reports)
         self._servers: weakref.WeakSet[Server] = weakref.WeakSet()
         context = _tls(self.options)
         users = self.options.users
@@ -317,6 +326,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--certificate", type=Path)
     parser.add_argument("--key", type=Path)
+    parser.add_argument("--reports", type=Path)
     parser.add_argument("--smtp-port", type=int, default=0)
     parser.add_argument("--http-port", type=int, default=0)
     given = parser.parse_args()

@@ -89,8 +89,9 @@ class EmailChannel:
     name: ChannelName = "email"
     needs_readable = True
 
-    def __init__(self, server: SmtpServer) -> None:
-        self._server = server
+    def __init__(self, server: SmtpServer, *, reports: bool = False) -> None:
+        """`reports`: somebody reads what comes back to the sender's address."""
+        self._server, self._reports = server, reports
         self._dkim = _dkim(server)
         self._tls = ssl.create_default_context(cafile=server.ca_file)
         self._pool: Pool[aiosmtplib.SMTP] = Pool(
@@ -135,10 +136,16 @@ class EmailChannel:
             case "delivered":
                 return Delivered(words, {"report": words, "message_id": self._message_id(job)})
             case "failed":
-                return Failed(words, "email.bounced", retryable=False)
+                final = job.meta.get("report_hard") == "true"
+                return Failed(words, "email.bounced", retryable=not final)
+        if self._reports:
+            return Unknown(
+                "the connection was lost after the message was handed over, and no report has come back so "
+                "far: ask the buyer, then mark it as delivered or send it again"
+            )
         return Unknown(
-            "the connection was lost after the message was handed over, and no report came back: "
-            "ask the buyer, then confirm or resend",
+            "the connection was lost after the message was handed over, and nobody reads the reports of "
+            "the mail server: ask the buyer, then mark it as delivered or send it again",
             needs_person=True,
         )
 
@@ -216,7 +223,7 @@ class EmailChannel:
             smtp.close()
             return Unknown(
                 f"the connection was lost before the server answered the message: {_words(error)}",
-                needs_person=not dsn,
+                needs_person=not (dsn and self._reports),
             )
         # whatever happens from here on, the server has taken the message
         self._pool.give("", smtp)

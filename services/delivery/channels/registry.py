@@ -38,7 +38,8 @@ def build(name: ChannelName, settings: "DeliverySettings") -> Channel:
 
         if settings.smtp is None:
             raise LookupError("DELIVERY_SMTP__HOST and the other DELIVERY_SMTP__… are not set")
-        return EmailChannel(SmtpServer.model_validate(settings.smtp))
+        server = SmtpServer.model_validate(settings.smtp)
+        return EmailChannel(server, reports=settings.reports_maildir is not None)
     if name == "peppol":
         from services.delivery.channels.peppol import PeppolChannel
 

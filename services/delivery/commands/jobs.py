@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.delivery.domain.outcome import Attachment, Job
-from services.delivery.store import work
+from services.delivery.domain.reports import judge
+from services.delivery.store import reports, work
 from services.delivery.store.work import Leased
 from shared.database import Database
 from shared.secretbox import SecretBox, Unreadable
@@ -20,6 +21,7 @@ async def read_job(
     """The job of the attempt that is leased; Unusable when its material can't be read."""
     async with db.system_statement() as conn:
         found = await work.material(conn, leased.invoice_id)
+    meta = await _reported(db, leased) if leased.channel == "email" else {}
     if found is None:
         raise Unusable(
             "the invoice's document isn't in delivery's database, though it was when this was planned: "
@@ -44,6 +46,7 @@ async def read_job(
         original=_attachment(documents["original"]),
         readable=_attachment(documents["readable"]) if "readable" in documents else None,
         prepared=leased.prepared,
+        meta=meta,
         last_step=last_step,
         may_have=leased.handed_over,
     )
@@ -52,6 +55,20 @@ async def read_job(
 def attempt_of(leased: Leased) -> int:
     """The number (from 1) of the attempt that is to be made, or to be settled."""
     return leased.attempt + 1 if leased.state == "leased" else leased.attempt
+
+
+async def _reported(db: Database, leased: Leased) -> dict[str, str]:
+    """What the reports on an e-mail say became of it; nothing of one that is still to be sent."""
+    if leased.state != "settling":
+        return {}
+    async with db.system_statement() as conn:
+        told = await reports.about(conn, leased.delivery_id)
+    named = [leased.route.get(kind) or [] for kind in ("to", "cc", "bcc")]
+    verdict = judge(told, sum(map(len, named)))
+    if verdict is None:
+        return {}
+    hard = "true" if verdict.hard else "false"
+    return {"report_fate": verdict.fate, "report_words": verdict.words, "report_hard": hard}
 
 
 def _secrets(box: SecretBox, leased: Leased) -> dict[str, str]:

@@ -4,15 +4,17 @@ from uuid import UUID
 
 from services.delivery import announce
 from services.delivery.commands.plan import schedule
-from services.delivery.store import deliveries, plans
+from services.delivery.domain.outcome import Delivered
+from services.delivery.store import deliveries, plans, work
 from services.delivery.store.deliveries import DeliveryRow
 from services.delivery.store.receptions import WayRow
+from services.delivery.store.work import AttemptRow
 from shared.clock import Clock
 from shared.database import Connection, Database
 from shared.events import Actor
 from shared.problems import Conflict, NotFound
 
-OVER = ("exhausted", "refused", "undecided", "cancelled", "delivered")
+OVER = ("exhausted", "refused", "undecided", "cancelled", "delivered", "bounced")
 
 
 async def resend(
@@ -49,6 +51,41 @@ async def cancel(db: Database, company_id: UUID, delivery_id: UUID, actor: Actor
             raise Conflict("This delivery is on its way or over; it can't be cancelled.")
         plan = await plans.get(conn, company_id, row.invoice_id)
         await announce.cancelled(conn, row, str(plan.facts["number"]) if plan else "", actor)
+    return row.invoice_id
+
+
+async def confirm(
+    db: Database, company_id: UUID, delivery_id: UUID, reason: str, actor: Actor, clock: Clock
+) -> UUID:
+    """A person knows that the document arrived, and says how; only where nobody else can tell. Returns
+    the invoice's id."""
+    async with db.transaction(company_id) as conn:
+        row = await deliveries.get(conn, company_id, delivery_id)
+        if row is None:
+            raise NotFound
+        version = await deliveries.decide(conn, company_id, delivery_id)
+        if version is None:
+            raise Conflict(
+                "Only a delivery of which nobody can tell is decided by hand.", state=row.state
+            )
+        plan = await plans.get(conn, company_id, row.invoice_id)
+        now = clock()
+        word = Delivered(f"marked as delivered: {reason}", {"reason": reason})
+        await work.add_attempt(conn, AttemptRow(
+            delivery_id, row.attempt, 0, company_id, "decision", now, now, "delivered", "",
+            word.words, {**word.proof, "decided_by": str(actor)}, None,
+        ))  # fmt: skip
+        await announce.succeeded(
+            conn,
+            row,
+            str(plan.facts["number"]) if plan else "",
+            word,
+            attempt=row.attempt,
+            version=version,
+            started_at=now,
+            ended_at=now,
+            actor=actor,
+        )
     return row.invoice_id
 
 

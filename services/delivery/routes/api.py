@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from services.delivery import views
 from services.delivery.commands import receptions, resend
@@ -52,6 +53,26 @@ async def resend_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -
     row = await resend.resend(ctx.db, caller.company_id, delivery_id, caller.actor, ctx.clock)
     ctx.planned()
     return views.delivery_view(row, [])
+
+
+class ConfirmBody(BaseModel):
+    """Why a person says so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+@router.post("/deliveries/{delivery_id}/confirm")
+async def confirm_delivery(
+    delivery_id: UUID, body: ConfirmBody, caller: InvoicesBiller, ctx: Ctx
+) -> dict[str, str]:
+    """A person knows that what nobody else can tell arrived: `undecided` becomes `delivered`."""
+    invoice_id = await resend.confirm(
+        ctx.db, caller.company_id, delivery_id, body.reason, caller.actor, ctx.clock
+    )
+    ctx.planned()
+    return {"delivery_id": str(delivery_id), "invoice_id": str(invoice_id), "state": "delivered"}
 
 
 @router.post("/deliveries/{delivery_id}/cancel")

@@ -118,18 +118,29 @@ async def being_resent(conn: Connection, company_id: UUID, delivery_id: UUID) ->
     found: bool = await conn.fetchval(
         "SELECT EXISTS (SELECT FROM delivery d JOIN delivery old USING (invoice_id) "
         "WHERE old.company_id = $1 AND old.delivery_id = $2 AND d.resend_of = old.delivery_id "
-        "AND d.state NOT IN ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled'))",
+        "AND d.state NOT IN ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled', 'bounced'))",
         company_id,
         delivery_id,
     )
     return found
 
 
+async def decide(conn: Connection, company_id: UUID, delivery_id: UUID) -> int | None:
+    """A person says that it arrived; the new version, None unless it waits for a person."""
+    version: int | None = await conn.fetchval(
+        "UPDATE delivery SET state = 'delivered', prepared = NULL, version = version + 1 "
+        "WHERE company_id = $1 AND delivery_id = $2 AND state = 'undecided' RETURNING version",
+        company_id,
+        delivery_id,
+    )
+    return version
+
+
 async def cancel(conn: Connection, company_id: UUID, delivery_id: UUID) -> bool:
     """Only what isn't on its way or over."""
     done = await conn.execute(
         "UPDATE delivery SET state = 'cancelled', version = version + 1 WHERE company_id = $1 "
-        "AND delivery_id = $2 AND state IN ('waiting', 'due', 'exhausted', 'refused', 'undecided')",
+        "AND delivery_id = $2 AND state IN ('waiting', 'due', 'exhausted', 'refused', 'undecided', 'bounced')",
         company_id,
         delivery_id,
     )

@@ -7,6 +7,7 @@ from shared.database import Connection
 
 OPEN_STATES: Final = (
     "waiting", "due", "leased", "sending", "unknown", "settling", "exhausted", "refused", "undecided",
+    "bounced",
 )  # fmt: skip
 """Every state but the two ends of a delivery, delivered and cancelled."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-OVER = ("exhausted", "refused", "undecided")
+OVER = ("exhausted", "refused", "undecided", "bounced")
 """States in which nothing more happens by itself, and a person may send again."""
 
 

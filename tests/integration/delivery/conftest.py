@@ -35,7 +35,7 @@ from tests.unit.delivery.peppol.network import Network
 
 PARTICIPANT = "0208:0202239951"
 RETRIES = Path(__file__).parents[2] / "fast_retries.toml"
-OVER = {"delivered", "exhausted", "refused", "undecided", "cancelled"}
+OVER = {"delivered", "exhausted", "refused", "undecided", "cancelled", "bounced"}
 
 
 @dataclass
@@ -69,6 +69,15 @@ class Delivering:
         """A customer who receives over these channels."""
         customer = customer or uuid4()
         body = ReceptionBody.model_validate({"ways": [self.way(c) for c in channels]})
+        box = load_box(self.settings.master_key_file)
+        await receptions.set_reception(self.db, box, self._caller(), customer, body, system_clock)
+        return customer
+
+    async def email_customer(self, address: str) -> UUID:
+        """A customer who receives by e-mail at this address."""
+        customer = uuid4()
+        way = {"channel": "email", "settings": {"to": [address]}}
+        body = ReceptionBody.model_validate({"ways": [way]})
         box = load_box(self.settings.master_key_file)
         await receptions.set_reception(self.db, box, self._caller(), customer, body, system_clock)
         return customer
@@ -141,6 +150,10 @@ class Delivering:
         row = await resend.resend(self.db, self.company, delivery_id, actor, system_clock)
         return row.delivery_id
 
+    async def confirm(self, delivery_id: UUID, reason: str) -> None:
+        actor = Actor(kind="user", id="7")
+        await resend.confirm(self.db, self.company, delivery_id, reason, actor, system_clock)
+
     def copies(self, delivery: dict[str, Any]) -> int:
         """How many times the peer has the document of a delivery, by the peer's own count."""
         identity: UUID = delivery["delivery_id"]
@@ -175,6 +188,7 @@ class Delivering:
             "DELIVERY_RETRIES_FILE": str(settings.retries_file),
             "DELIVERY_LEASE_SECONDS": str(settings.lease_seconds),
             "DELIVERY_PRIVATE_ADDRESSES": "true",
+            "DELIVERY_REPORTS_MAILDIR": str(settings.reports_maildir),
             "DELIVERY_SMTP": json.dumps(settings.smtp, default=str),
             "DELIVERY_PEPPOL": settings.peppol.model_dump_json(),
         }
@@ -195,7 +209,9 @@ async def delivering(
     db = await connect(database.runtime_dsn, max_size=8)
     tls = delivery_pki.folder / "tls-localhost.pem", delivery_pki.folder / "tls-localhost.key"
     drop = await filedrop.Filedrop(filedrop.Options(tmp_path / "drop", *tls)).start()
-    mail = await mailbox.Mailbox(mailbox.Options(tmp_path / "mail", *tls)).start()
+    mail = await mailbox.Mailbox(
+        mailbox.Options(tmp_path / "mail", *tls, reports=tmp_path / "reports")
+    ).start()
     network = await Network.start(delivery_pki, tmp_path / "received")
     theirs = delivery_pki.access_point("PFR000002")
     network.register(PARTICIPANT, f"{network.peer.url}/as4", theirs.certificate)
@@ -204,7 +220,7 @@ async def delivering(
         private_addresses=True, retries_file=RETRIES, lease_seconds=1.5,
         smtp={"host": "localhost", "port": mail.ports["smtp"], "sender": "f@facteur.example",
               "ca_file": str(delivery_pki.folder / "tls-ca.pem"), "timeout_seconds": 5},
-        peppol=network.settings,
+        peppol=network.settings, reports_maildir=tmp_path / "reports",
     )  # fmt: skip
     yield Delivering(database, db, settings, delivery_pki, drop, mail, network)
     await network.stop()

@@ -78,23 +78,6 @@ async def test_an_unknown_outcome_is_settled_and_the_peer_has_one_copy(
     assert len(await delivering.told("delivery.succeeded")) == 1
 
 
-@pytest.mark.parametrize("cut", ["kept", "lost"])
-async def test_an_email_of_unknown_outcome_waits_for_a_person_and_is_not_repeated(
-    delivering: Delivering, cut: str
-) -> None:
-    delivering.mail.behaviour.cut, delivering.mail.behaviour.times = cut, 1
-    await delivering.issue(await delivering.customer("email"))
-    async with delivering.worker("email"):
-        (row,) = await delivering.over()
-        assert row["state"] == "undecided"
-        assert delivering.copies(row) == (1 if cut == "kept" else 0)
-        assert [e["reason"] for e in await delivering.told("delivery.failed")] == ["undecided"]
-        await delivering.resend(row["delivery_id"])
-        _, again = await delivering.over()
-    assert again["state"] == "delivered"
-    assert delivering.copies(again) == 1
-
-
 @pytest.mark.parametrize(
     ("files", "place", "cut"),
     [

@@ -107,6 +107,15 @@ async def resend(delivery_id: UUID, visitor: Biller) -> Response:
     return visitor.go(f"/invoices/{made['invoice_id']}", "resent")
 
 
+@router.post("/deliveries/{delivery_id}/confirm")
+async def confirm(delivery_id: UUID, visitor: Biller) -> Response:
+    """A person knows that it arrived, and says how."""
+    body = {"reason": visitor.field("reason")}
+    path = f"/v1/deliveries/{delivery_id}/confirm"
+    made = (await visitor.ask("delivery", "POST", path, json=body)).json()
+    return visitor.go(f"/invoices/{made['invoice_id']}", "confirmed")
+
+
 @router.post("/deliveries/{delivery_id}/cancel")
 async def cancel(delivery_id: UUID, visitor: Biller) -> Response:
     """Don't send what isn't on its way yet."""

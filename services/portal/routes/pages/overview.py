@@ -20,6 +20,7 @@ STATES = (
     "exhausted",
     "refused",
     "undecided",
+    "bounced",
     "cancelled",
 )
 

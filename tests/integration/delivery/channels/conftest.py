@@ -65,7 +65,7 @@ def smtp_server(mail_peer: mailbox.Mailbox, pki: Pki) -> SmtpServer:
 
 @pytest.fixture
 async def email(smtp_server: SmtpServer) -> AsyncIterator[EmailChannel]:
-    channel = EmailChannel(smtp_server)
+    channel = EmailChannel(smtp_server, reports=True)
     yield channel
     await channel.close()
 

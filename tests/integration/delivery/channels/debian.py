@@ -11,6 +11,20 @@ from deploy.local.process import Program, Running, answers, free_port, start
 from tests.need import need
 
 SENDER = "billing@seller.example"
+GONE = "parti@buyer.example"
+"""Taken by postfix, and found out to be nobody when it is delivered."""
+
+
+MAILBOXES = f"{{ achats@buyer.example = achats/ }} {{ {SENDER} = billing/ }} {{ {GONE} = gone/ }}"
+NOBODY = "nobody unix - n n - - pipe flags= user=nobody argv=/bin/sh -c {exit 67}"
+"""A transport that knows nobody (EX_NOUSER)."""
+
+
+def owned_by_postfix(folder: Path) -> None:
+    """Postfix delivers into it as its own user."""
+    owner = pwd.getpwnam("postfix")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def need_root(program: str) -> str:
@@ -41,7 +55,8 @@ inet_interfaces = 127.0.0.1
 mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = buyer.example seller.example
 virtual_mailbox_base = {mail}
-virtual_mailbox_maps = inline:{{ {{ achats@buyer.example = achats/ }} {{ {SENDER} = billing/ }} }}
+virtual_mailbox_maps = inline:{{ {MAILBOXES} }}
+transport_maps = inline:{{ {{ {GONE} = nobody: }} }}
 virtual_uid_maps = static:{owner.pw_uid}
 virtual_gid_maps = static:{owner.pw_gid}
 virtual_minimum_uid = 1
@@ -62,7 +77,7 @@ alias_maps =
     kept = [
         line for line in kept if not line.startswith(("smtp      inet", "pickup", "submission"))
     ]
-    services = [f"127.0.0.1:{port} inet n - n - - smtpd", *map(_without_chroot, kept)]
+    services = [f"127.0.0.1:{port} inet n - n - - smtpd", *map(_without_chroot, kept), NOBODY]
     (config / "master.cf").write_text("\n".join(services) + "\n")
     subprocess.run([postfix_bin, "-c", str(config), "check"], check=True, capture_output=True)
     daemons = subprocess.run(
