@@ -26,7 +26,7 @@ from shared.einvoice.rules import (
 from shared.einvoice.rules.catalogue import Jar, describe
 from shared.einvoice.syntax import ubl
 from shared.einvoice.xml import DoctypeForbidden
-from tests.unit.einvoice.samples import belgian, issued
+from tests.unit.einvoice.samples import belgian, issued, line
 
 ALL = (UBL_XSD, CEN, PEPPOL)
 GOOD = ubl.write(issued(belgian()))
@@ -87,6 +87,16 @@ async def test_a_document_that_kills_its_judges_is_told_from_those_beside_it(
         assert isinstance(killed, ValidatorBroken)
         assert others == [[], [], []]
         assert await validator.validate(GOOD, (CEN,)) == []
+
+
+async def test_a_document_that_takes_too_long_is_given_up_and_the_next_is_judged(
+    rule_sets: dict[str, RuleSet],
+) -> None:
+    long = ubl.write(issued(belgian(lines=tuple(line() for _ in range(8000)))))
+    async with Validator((rule_sets[UBL_XSD], rule_sets[CEN]), longest_seconds=0.5) as validator:
+        with pytest.raises(ValidatorBroken):
+            await validator.validate(long, (UBL_XSD, CEN))
+        assert await validator.validate(GOOD, (UBL_XSD, CEN)) == []
 
 
 async def test_a_doctype_never_reaches_the_rules(validator: Validator) -> None:

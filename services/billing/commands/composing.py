@@ -10,7 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from services.billing.domain import drafting, numbering
-from services.billing.domain.errors import DocumentTooLarge, NotAnInvoice, RulesUnavailable
+from services.billing.domain.errors import (
+    DocumentTooLarge,
+    NotAnInvoice,
+    NotJudged,
+    RulesUnavailable,
+)
 from services.billing.store.customers import CustomerRow
 from services.billing.store.drafts import DraftRow
 from services.billing.store.series import SeriesRow
@@ -90,8 +95,10 @@ async def check(validator: Validator, material: Material, day: date) -> list[Fin
                 findings = await validator.validate(xml, sets)
             if composed is None and not refused(findings):
                 ubl.read(xml)
-        except (ValidatorBusy, ValidatorBroken, RuleSetMissing) as error:
+        except (ValidatorBusy, RuleSetMissing) as error:
             raise RulesUnavailable(str(error), headers={"Retry-After": "2"}) from error
+        except ValidatorBroken as error:
+            raise NotJudged from error
         except (ubl.UblError, XmlRefused) as error:
             raise NotAnInvoice(str(error)) from error
     return findings

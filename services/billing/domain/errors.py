@@ -58,6 +58,13 @@ class RulesUnavailable(Problem):
     status, slug, title = 503, "rules-unavailable", "Rules unavailable"
 
 
+class NotJudged(Invalid):
+    """The official rules couldn't be applied to this document: it takes them more than a minute, or ends
+    them. Divide it, or take attachments out."""
+
+    slug, title = "not-judged", "Can't be judged by the official rules"
+
+
 class DocumentTooLarge(Problem):
     """A document may have 10 MiB; take attachments out or make them smaller."""
 

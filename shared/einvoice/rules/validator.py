@@ -47,10 +47,19 @@ class Validator:
     """
 
     def __init__(
-        self, rule_sets: Sequence[RuleSet] | None = None, *, workers: int = 1, queue: int = 256
+        self,
+        rule_sets: Sequence[RuleSet] | None = None,
+        *,
+        workers: int = 1,
+        queue: int = 256,
+        longest_seconds: float = 60.0,
     ) -> None:
         """Without `rule_sets`: those in force today. One that few documents need (self-billing) may be
-        absent: a document that needs it is then refused with RuleSetMissing, the others are judged."""
+        absent: a document that needs it is then refused with RuleSetMissing, the others are judged.
+
+        A worker that needs more than `longest_seconds` for one document ends (ten MiB take two).
+        """
+        self._longest_seconds = longest_seconds
         self._sets = tuple(rule_sets if rule_sets is not None else _in_force_and_here())
         self._workers = workers
         self._queue = queue
@@ -153,7 +162,9 @@ class Validator:
 
     def _new_pool(self, workers: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, context, worker.start, (self._sets,))
+        return ProcessPoolExecutor(
+            workers, context, worker.start, (self._sets, self._longest_seconds)
+        )
 
     def _discard(self, broken: ProcessPoolExecutor) -> None:
         if self._pool is broken:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 _processor: "RuleProcessor | None" = None
 _failure: RuleSetMissing | None = None
+_longest_seconds = 60.0
 
 
-def start(rule_sets: Sequence[RuleSet]) -> None:
+def start(rule_sets: Sequence[RuleSet], longest_seconds: float) -> None:
     """Compile the rule sets; a failure is kept, and raised by whatever is asked of this worker."""
-    global _processor, _failure  # noqa: PLW0603 the state of this process
+    global _processor, _failure, _longest_seconds  # noqa: PLW0603 the state of this process
+    _longest_seconds = longest_seconds
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
     from shared.einvoice.rules.processor import RuleProcessor
@@ -38,8 +40,17 @@ def ready() -> int:
 
 
 def judge(xml: bytes, names: Sequence[str]) -> list[Finding]:
-    """What the named rule sets find in the document."""
-    return _loaded().findings(xml, names)
+    """What the named rule sets find in the document.
+
+    One that takes too long ends this process: the alarm is the kernel's, because Saxon listens to
+    nobody while it works.
+    """
+    processor = _loaded()
+    signal.setitimer(signal.ITIMER_REAL, _longest_seconds)
+    try:
+        return processor.findings(xml, names)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _loaded() -> "RuleProcessor":
