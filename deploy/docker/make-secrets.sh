@@ -45,6 +45,8 @@ if [ -n "${SMTP_HOST:-}" ]; then
 else
   echo null | keep delivery_smtp
 fi
+grep -q '^null$' "$folder/delivery_smtp" &&
+  echo "no mail server (SMTP_HOST=…, or edit $folder/delivery_smtp): leave out --profile email" >&2
 # invitations and sign-ups go by the same server; without one they work, and say less than they should
 keep identity_smtp <"$folder/delivery_smtp"
 echo null | keep delivery_peppol

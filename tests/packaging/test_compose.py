@@ -77,6 +77,20 @@ def test_no_secret_stands_in_it_and_each_service_sees_its_own_alone(
         assert (secrets / secret).exists(), f"make-secrets.sh doesn't make {secret}"
 
 
+def test_the_portal_alone_is_believed_about_clients_and_the_portal_believes_the_host(
+    compose: dict[str, Any],
+) -> None:
+    """Else everybody who signs in through pages would have one address, and be locked out together."""
+    services = compose["services"]
+    address = services["portal"]["networks"]["default"]["ipv4_address"]
+    for name in ("identity", "billing", "delivery"):
+        believed = services[name]["environment"][f"{name.upper()}_TRUSTED_PROXIES"]
+        assert json.loads(believed) == [f"{address}/32"]
+    gateway = compose["networks"]["default"]["ipam"]["config"][0]["gateway"]
+    believed = services["portal"]["environment"]["PORTAL_TRUSTED_PROXIES"]
+    assert json.loads(believed) == [f"{gateway}/32"]
+
+
 def test_prometheus_asks_every_process_on_a_port_that_is_never_published(
     compose: dict[str, Any],
 ) -> None:

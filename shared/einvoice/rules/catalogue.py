@@ -188,11 +188,16 @@ def rule_sets_in_force(day: date) -> dict[str, RuleSet]:
     }
 
 
+def newest_valid(name: str, day: date) -> RuleSet:
+    """The version that is officially in force on that day, be it here or not."""
+    return [one for one in CATALOGUE if one.name == name and one.valid_from <= day][-1]
+
+
 def describe(day: date) -> str:
     """A table of the rule sets in force, and of newer valid ones that are not here."""
     rows = []
     for name, rule_set in sorted(rule_sets_in_force(day).items()):
-        newest = [one for one in CATALOGUE if one.name == name and one.valid_from <= day][-1]
+        newest = newest_valid(name, day)
         state = "in force" if rule_set.exists() else "MISSING"
         if newest != rule_set:
             state = f"OUTDATED: {newest.version} is in force but not here"

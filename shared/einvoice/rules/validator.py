@@ -1,6 +1,7 @@
 """Official rules without blocking the event loop: worker processes, each with a Saxon of its own."""
 
 import asyncio
+import logging
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -14,9 +15,12 @@ from shared.einvoice.rules.catalogue import (
     PEPPOL,
     UBL_XSD,
     RuleSet,
+    newest_valid,
     rule_sets_in_force,
 )
 from shared.einvoice.rules.finding import Finding
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -34,7 +38,16 @@ class ValidatorBroken(RuntimeError):
 
 def _in_force_and_here() -> list[RuleSet]:
     """Today's rule sets: the essential ones in any case (`start` says which is missing), others if here."""
-    in_force = rule_sets_in_force(datetime.now(UTC).date()).values()
+    day = datetime.now(UTC).date()
+    in_force = rule_sets_in_force(day).values()
+    for rules in in_force:
+        newest = newest_valid(rules.name, day)
+        if newest != rules:
+            log.error(
+                "rule set %s %s is outdated: %s is in force since %s, and isn't here "
+                "(python -m shared.einvoice.rules.jars, or FACTEUR_RULES_DIR)",
+                rules.name, rules.version, newest.version, newest.valid_from,
+            )  # fmt: skip
     return [rules for rules in in_force if rules.name in ESSENTIAL or rules.exists()]
 
 
