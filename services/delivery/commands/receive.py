@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from services.delivery.peppol.as4_in import Accepted, Receiver, Rejected
-from services.delivery.peppol.errors import NOT_SERVICED, OTHER
+from services.delivery.peppol.errors import INCONSISTENT, NOT_SERVICED, OTHER
+from services.delivery.peppol.signals import acknowledges
 from services.delivery.store import received
 from services.delivery.store.received import ReceivedRow, StoredReceipt
 from shared import metrics, outbox
@@ -32,6 +33,8 @@ from shared.failpoints import failpoint
 from shared.ids import new_id
 
 log = logging.getLogger(__name__)
+
+ID_USED = "another document came under this MessageId before: give this one an id of its own"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Reception:
             known = await received.receipt_for(conn, opened.sent_by, opened.message_id)
             companies = await received.companies_of(conn, str(opened.envelope.receiver))
         if known is not None:
-            return Answer(known.receipt, known.content_type)
+            return self._answered(opened, known)
         if len(companies) != 1:
             if companies:
                 log.error("%s belongs to more than one company: nothing is taken for it",
@@ -100,7 +103,18 @@ class Reception:
         async with self.db.system_transaction() as conn:
             kept = await received.receipt_for(conn, opened.sent_by, opened.message_id)
         assert kept is not None  # noqa: S101 — committed above, or by the same message's other copy
-        return Answer(kept.receipt, kept.content_type)
+        return self._answered(opened, kept)
+
+    def _answered(self, opened: Accepted, kept: StoredReceipt) -> Answer:
+        """The receipt that is kept; a new one where the sender signed the same document anew under
+        the same id, since it couldn't make anything of the old one."""
+        if acknowledges(kept.receipt) == acknowledges(opened.receipt):
+            return Answer(kept.receipt, kept.content_type)
+        said = (opened.document_sha256, str(opened.envelope.receiver))
+        if (kept.sha256, kept.receiver) == said:
+            return Answer(opened.receipt, opened.content_type)
+        refusal = self.receiver.reject(INCONSISTENT, ID_USED, opened.message_id)
+        return Answer(refusal.signal, refusal.content_type)
 
     async def _keep(self, conn: Connection, opened: Accepted, company: UUID, judged: Judged) -> str:
         """Store it, and tell of it when it is accepted; returns the state that it got."""
@@ -128,7 +142,7 @@ class Reception:
             sha256=hashlib.sha256(opened.document).hexdigest(),
             received_at=self.clock(),
         )
-        answer = StoredReceipt(opened.receipt, opened.content_type)
+        answer = StoredReceipt(opened.receipt, opened.content_type, row.sha256, row.receiver)
         if await received.add(conn, row, opened.document, answer) and state == "accepted":
             actor = Actor(kind="peer", id=opened.sent_by)
             await outbox.append(conn, _news(row, opened.document), actor=actor, aggregate_version=1)

@@ -9,7 +9,7 @@ from lxml import etree
 from services.delivery.peppol import names as n
 from services.delivery.peppol.dsig import Identity, Reference
 from services.delivery.peppol.errors import As4Refused, known
-from services.delivery.peppol.soap import Opened, seal
+from services.delivery.peppol.soap import Opened, open_envelope, seal
 from services.delivery.peppol.xml import Element, UnsafeXml, escape, local, only, require, text
 
 
@@ -117,6 +117,11 @@ def read(opened: Opened) -> Signal:
         )
     except UnsafeXml as unsafe:
         raise As4Refused("EBMS:0009", f"the answer is no readable signal: {unsafe}") from unsafe
+
+
+def acknowledges(receipt_signal: bytes) -> frozenset[Reference]:
+    """What a receipt of ours refers to."""
+    return frozenset(read(open_envelope(receipt_signal)).acknowledged)
 
 
 def _error(element: Element) -> SignalError:

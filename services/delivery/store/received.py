@@ -32,12 +32,16 @@ class ReceivedRow:
 class StoredReceipt:
     receipt: bytes
     content_type: str
+    sha256: str
+    """Of the document that it acknowledges."""
+    receiver: str
 
 
 async def receipt_for(conn: Connection, sent_by: str, message_id: str) -> StoredReceipt | None:
     """The receipt that this access point's message was answered with, if it came before."""
     record = await conn.fetchrow(
-        "SELECT receipt, content_type FROM received_document WHERE sent_by = $1 AND message_id = $2",
+        "SELECT receipt, content_type, sha256, receiver FROM received_document "
+        "WHERE sent_by = $1 AND message_id = $2",
         sent_by,
         message_id,
     )

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import random
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
@@ -22,11 +23,25 @@ def _invoice() -> tuple[Invoice, bytes]:
     return invoice, ubl.write(invoice)
 
 
-def issued_event(company: UUID, customer: UUID) -> InvoiceIssued:
-    """The next invoice of a company, to a Belgian buyer."""
+def attached(xml: bytes, size: int) -> bytes:
+    """The document with `size` bytes of attachment (BT-125), which compress badly; the rules allow it."""
+    content = base64.b64encode(random.Random(size).randbytes(size * 3 // 4))  # noqa: S311 - no secret
+    reference = (
+        b"<cac:AdditionalDocumentReference><cbc:ID>A-1</cbc:ID><cac:Attachment>"
+        b'<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf">'
+        + content
+        + b"</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>"
+    )
+    place = b"<cac:AccountingSupplierParty>"
+    return xml.replace(place, reference + place, 1)
+
+
+def issued_event(company: UUID, customer: UUID, *, size: int = 0) -> InvoiceIssued:
+    """The next invoice of a company, to a Belgian buyer, with so many bytes attached."""
     number = f"N-{next(_numbers):06d}"
     invoice, xml = _invoice()
     xml = xml.replace(b"N-000000", number.encode())
+    xml = attached(xml, size) if size else xml
     return InvoiceIssued(
         invoice_id=uuid4(),
         company_id=company,

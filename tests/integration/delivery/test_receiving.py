@@ -45,7 +45,7 @@ class Edge:
 
     def message(
         self, document: bytes = VALID, *, instance: str | None = None, receiver: str = str(OWN),
-        sender: str = THEIRS, compress: bool = True,
+        sender: str = THEIRS, compress: bool = True, message_id: str | None = None,
     ) -> Prepared:  # fmt: skip
         """A message from their access point, ready to be posted as often as one likes."""
         envelope = sbdh.Envelope(
@@ -56,7 +56,9 @@ class Edge:
         )  # fmt: skip
         ours = self.delivering.pki.access_point(OURS).certificate
         theirs = identity(self.delivering.pki, sender)
-        return as4_message.build(theirs, ours, self.url, envelope, document, compress=compress)
+        return as4_message.build(
+            theirs, ours, self.url, envelope, document, compress=compress, message_id=message_id
+        )
 
     async def post(self, message: Prepared) -> httpx.Response:
         headers = {"Content-Type": message.content_type}
@@ -121,6 +123,29 @@ async def test_the_same_message_many_times_at_once_is_one_purchase(edge: Edge) -
     assert all(edge.proves(message, a) for a in answers)
     assert len(await edge.stored()) == 1
     assert await edge.told() == 1
+
+
+async def test_the_same_message_signed_anew_is_one_purchase_and_gets_a_receipt_of_its_own(
+    edge: Edge,
+) -> None:
+    """The first receipt acknowledges other digests: the sender would never be content with it."""
+    message_id, instance = f"{uuid4()}@them", str(uuid4())
+    first, anew = (edge.message(message_id=message_id, instance=instance) for _ in range(2))
+    assert edge.proves(first, await edge.post(first))
+    assert edge.proves(anew, await edge.post(anew))
+    assert len(await edge.stored()) == 1
+    assert await edge.told() == 1
+
+
+async def test_another_document_under_a_message_id_that_was_used_is_refused(edge: Edge) -> None:
+    message_id = f"{uuid4()}@them"
+    first = edge.message(message_id=message_id)
+    other = edge.message(VALID.replace(b"2026-115", b"2026-116"), message_id=message_id)
+    assert edge.proves(first, await edge.post(first))
+    answer = await edge.post(other)
+    assert b"EBMS:0003" in answer.content
+    assert not edge.proves(other, answer)
+    assert len(await edge.stored()) == 1
 
 
 async def test_the_same_sbdh_instance_in_two_messages_is_one_purchase(edge: Edge) -> None:
