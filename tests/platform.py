@@ -250,7 +250,10 @@ async def platform(
         retries_file=retries, lease_seconds=4, **delivery,
     )  # fmt: skip
     identity_settings = IdentitySettings(
-        database_url=databases["identity"].runtime_dsn, master_key_file=key, smtp=smtp
+        database_url=databases["identity"].runtime_dsn,
+        master_key_file=key,
+        smtp=smtp,
+        asked_per_network=1000,
     )
     async with AsyncExitStack() as stack:
         identity = await stack.enter_async_context(

@@ -142,14 +142,15 @@ async def firm_admin(urls: dict[str, str]) -> Person:
     if known:
         return known
     body = {
-        "kind": "firm", "company": FIRM, "email": email, "password": PASSWORD,
+        "kind": "firm", "company": FIRM, "email": email,
         "first_name": "Anne", "last_name": "Delcourt", "language": "fr",
     }  # fmt: skip
     async with httpx.AsyncClient(base_url=urls["identity"], timeout=30, trust_env=False) as client:
         created = await client.post("/v1/registrations", json=body)
         if created.is_error:
             raise Refused(created.text)
-        secret = {"secret": await secret_by_mail(urls, email, "sign-up/confirm")}
+        secret = {"secret": await secret_by_mail(urls, email, "sign-up/confirm"),
+                  "password": PASSWORD}  # fmt: skip
         confirmed = await client.post("/v1/registrations/confirm", json=secret)
         if confirmed.is_error:
             raise Refused(confirmed.text)
@@ -186,9 +187,7 @@ async def company_user(
         "profile_id": next(p["profile_id"] for p in profiles if p["name"] == profile),
         "apps": ["invoices", "purchases", "peppol", "statistics"],
     }  # fmt: skip
-    created = await admin.ask("identity", "POST", f"/v1/companies/{company}/users", json=body)
-    if not created["invited"]:
-        return
+    await admin.ask("identity", "POST", f"/v1/companies/{company}/users", json=body)
     secret = await secret_by_mail(admin.urls, email, "invitation")
     accepted = {"secret": secret, "password": PASSWORD}
     await admin.ask("identity", "POST", "/v1/invitations/accept", json=accepted)

@@ -22,6 +22,8 @@ class IdentitySettings(ServiceSettings):
     """Failed sign-ins from one address in five minutes before it has to wait."""
     failures_per_account: int = 20
     """Failed sign-ins to one account in five minutes before addresses that it never signed in from wait."""
+    asked_per_network: int = 30
+    """Sign-ups, companies and letters for forgotten passwords asked for from one network in an hour."""
     portal_url: str = "http://127.0.0.1:8000"
     """Where links in mail lead, and the site that passkeys are good for; never taken from a request."""
     smtp: dict[str, Any] | None = None

@@ -7,9 +7,19 @@ from uuid import UUID
 from services.identity.domain.errors import SecondFactorNeeded
 from services.identity.domain.legal import missing_fields
 from services.identity.domain.secrets import hash_secret
-from services.identity.store import companies, factors, passkeys, privacy, profiles, sessions, users
+from services.identity.store import (
+    companies,
+    factors,
+    invitations,
+    passkeys,
+    privacy,
+    profiles,
+    sessions,
+    users,
+)
 from services.identity.store.api_keys import ApiKeyRow
 from services.identity.store.companies import CompanyRow
+from services.identity.store.invitations import InvitationRow
 from services.identity.store.privacy import AccessLine
 from services.identity.store.users import MemberLine, MembershipRow, UserRow
 from shared.access.guard import Principal
@@ -49,16 +59,28 @@ def member_view(row: MembershipRow, user: UserRow) -> dict[str, Any]:
     }
 
 
-def line_view(row: MemberLine, now: datetime) -> dict[str, Any]:
+def line_view(row: MemberLine, invitation: str | None = None) -> dict[str, Any]:
     """One line of the list of users; `invitation` is `pending` or `expired` until it is accepted."""
-    invitation = None
-    if not row.has_password:
-        invitation = "pending" if row.invited_until and row.invited_until > now else "expired"
     shown = {**row.__dict__, "invitation": invitation}
     for name in ("user_id", "membership_id", "profile_id"):
         shown[name] = str(shown[name]) if shown[name] else None
-    del shown["has_password"], shown["invited_until"]
     return shown
+
+
+def invited_view(row: InvitationRow, now: datetime) -> dict[str, Any]:
+    """Somebody who hasn't accepted yet, by what the company itself wrote."""
+    person = (
+        row.user_id,
+        row.membership_id,
+        row.email,
+        row.first_name,
+        row.last_name,
+        row.language,
+    )
+    line = MemberLine(
+        *person, row.role, "internal", row.profile_id, row.rights, row.apps, version=0
+    )
+    return line_view(line, "pending" if row.expires_at > now else "expired")
 
 
 async def companies_of_session(db: Database, secret: str, clock: Clock) -> list[dict[str, Any]]:
@@ -81,6 +103,7 @@ async def companies_of_session(db: Database, secret: str, clock: Clock) -> list[
                         "name": company.legal.name,
                         "kind": company.kind,
                         "role": row.role,
+                        "membership": row.kind,
                     }
                 )
     return found
@@ -89,10 +112,17 @@ async def companies_of_session(db: Database, secret: str, clock: Clock) -> list[
 async def members_of(
     db: Database, company_id: UUID, clock: Clock, *, former: bool = False
 ) -> list[dict[str, Any]]:
-    """The users of a company, or those who were."""
+    """The users of a company with those who are invited, or those who were; internal ones first."""
     async with db.transaction(company_id) as conn:
         rows = await users.lines(conn, company_id, active=not former)
-    return [line_view(row, clock()) for row in rows]
+        invited = [] if former else await invitations.of_company(conn, company_id)
+    found = [line_view(row) for row in rows] + [invited_view(row, clock()) for row in invited]
+    return sorted(
+        found,
+        key=lambda u: (
+            u["kind"] != "internal", u["last_name"].lower(), u["first_name"].lower(), u["user_id"]
+        ),
+    )  # fmt: skip
 
 
 async def profiles_of(db: Database, company_id: UUID) -> list[dict[str, Any]]:

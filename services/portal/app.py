@@ -29,6 +29,7 @@ from services.portal.routes.pages import (
     profiles,
     security,
     sign_in,
+    sign_up,
     support,
     users,
 )
@@ -48,6 +49,7 @@ PAGES = (
     events,
     mass_deployment,
     sign_in,
+    sign_up,
     me,
     security,
     deployment,

@@ -216,6 +216,7 @@ TAKEN = {
     (f"PATCH {USERS}/{{user_id}}", "role"),
     (f"PATCH {USERS}/{{user_id}}", "rights"),
     (f"POST {USERS}", "apps"),
+    ("POST /v1/sessions/current/companies", "kind"),
     ("POST /v1/companies", "email"),
     ("PUT /v1/companies/{company_id}/legal-information", "email"),
     ("PUT /v1/customers/{customer_id}", "email"),

@@ -134,6 +134,10 @@ async def test_several_companies_one_email(running: Platform, chromium: Browser)
     assert (await two.at("identity").post(users, json=body)).status_code == 201
     person = await signed_in(running, chromium, one.email)
     page = person.page
+    assert await page.locator("button.choice strong").all_inner_texts() == ["Brasserie du Parc"]
+    assert await person.flaws() == []
+    await person.press("Accepter Autre")
+    await expect(page.get_by_role("status")).to_contain_text("L’invitation est acceptée")
     names = await page.locator("button.choice strong").all_inner_texts()
     assert sorted(names) == ["Autre", "Brasserie du Parc"]
     async with page.expect_navigation():
@@ -156,6 +160,15 @@ async def test_several_companies_one_email(running: Platform, chromium: Browser)
     for company in (one, two, third):
         found = await company.at("identity").get(f"/v1/companies/{company.company_id}")
         assert found.json()["company"]["name"] != "Détournée"
+    await person.go("/me")
+    await page.get_by_label("Je confirme").check()
+    await person.press("Quitter l’entreprise")
+    await expect(page.get_by_role("status")).to_contain_text("Vous avez quitté")
+    await person.follow("Créer une autre entreprise")
+    assert await person.flaws() == []
+    await page.fill("#name", "Troisième")
+    await person.press("Créer l’entreprise")
+    await expect(page.locator(".where")).to_contain_text("Troisième")
     stranger = {"company_id": str(third.company_id)}
     answer_ = await running_token(running, one.session, stranger)
     assert answer_ == 404

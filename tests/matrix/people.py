@@ -283,6 +283,7 @@ async def _things(found: Cast, firm: Person, owner: Person, company: str) -> dic
         "deployment_id": await _deployment(found, firm, company),
         "buyer": json.dumps(buyer),
         "content": json.dumps(content),
+        "membership_id": str(uuid4()),
         "passkey_id": str(uuid4()),
         "session_id": str(uuid4()),
         "password": PASSWORD,

@@ -124,6 +124,7 @@ async def in_process(dsn: Callable[[str], str], folder: Path) -> InProcess:
     apps = {
         "identity": identity_app(IdentitySettings(
             database_url=made["identity"], master_key_file=key, failures_per_address=10_000,
+            asked_per_network=10_000,
             portal_url=PAGES,
         )),
         "billing": billing_app(BillingSettings(database_url=made["billing"])),

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from services.identity import announce
 from services.identity.commands.turns import Turns
@@ -27,6 +28,8 @@ class Limits:
     per_address: int
     per_account: int
     """Doesn't bind addresses that the account has signed in from before."""
+    asked_per_network: int
+    """Accounts and letters that anybody may ask for, in an hour."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class Origin:
     limits: Limits
     agent: str = ""
     """What the browser calls itself."""
+
+    @property
+    def counted(self) -> str:
+        """What failures are counted by: of IPv6 the /64, which is what one subscriber has (RFC 6177)."""
+        try:
+            found = ip_address(self.address)
+        except ValueError:
+            return self.address
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+            return str(ip_network(f"{found}/64", strict=False))
+        return self.address
 
 
 def email_hash(email: str) -> bytes:
@@ -50,11 +64,11 @@ async def admit(
     """Refuse whoever guesses too fast, before a guess costs us anything; never the owner, who
     comes from where he has come from before."""
     wait = TooManyAttempts(headers={"Retry-After": str(int(WINDOW.total_seconds()))})
-    if await sessions.failures(conn, origin.address, now - WINDOW) >= origin.limits.per_address:
+    if await sessions.failures(conn, origin.counted, now - WINDOW) >= origin.limits.per_address:
         raise wait
     if await sessions.failures_of_account(conn, hashed, now - WINDOW) < origin.limits.per_account:
         return
-    if user is None or not await sessions.knows_address(conn, user.user_id, origin.address):
+    if user is None or not await sessions.knows_address(conn, user.user_id, origin.counted):
         raise wait
 
 
@@ -62,7 +76,7 @@ async def failed(
     conn: Connection, user: UserRow | None, hashed: bytes, origin: Origin, now: datetime, what: str
 ) -> None:
     """Count a wrong guess and record it; `what` was guessed: password or code."""
-    await sessions.add_failure(conn, origin.address, hashed, now)
+    await sessions.add_failure(conn, origin.counted, hashed, now)
     await announce.action(
         conn,
         "sign_in_refused",

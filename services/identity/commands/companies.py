@@ -12,6 +12,7 @@ from services.identity.domain.errors import (
 from services.identity.domain.legal import wrong_fields
 from services.identity.store import companies, profiles, users
 from services.identity.store.companies import CompanyRow
+from services.identity.store.users import UserRow
 from shared.access.guard import Principal
 from shared.access.rights import COMPANY_SETTINGS, USER_MANAGEMENT
 from shared.clock import Clock
@@ -34,11 +35,9 @@ class Founder:
     language: str
 
 
-async def found_company(
-    conn: Connection, kind: CompanyKind, legal: Company, founder: Founder, clock: Clock
-) -> tuple[CompanyRow, UUID]:
-    """A company and its first owner (D1); returns the company and the owner's user id."""
-    user = users.UserRow(
+async def add_founder(conn: Connection, founder: Founder, clock: Clock) -> UserRow:
+    """The account of somebody who has none."""
+    user = UserRow(
         new_id(),
         founder.email,
         founder.first_name,
@@ -46,9 +45,16 @@ async def found_company(
         founder.language,
         founder.password_hash,
     )
-    actor = Actor(kind="user", id=str(user.user_id))
     await users.add_user(conn, user, clock())
     await users.set_password(conn, user.user_id, founder.password_hash, founder.password_strength)
+    return user
+
+
+async def found_company(
+    conn: Connection, kind: CompanyKind, legal: Company, user: UserRow, clock: Clock
+) -> CompanyRow:
+    """A company and its first owner (D1)."""
+    actor = Actor(kind="user", id=str(user.user_id))
     row = await add_company(conn, kind, None, legal, actor, clock)
     profile_id = await profiles.named(conn, row.company_id, access.FOUNDER_PROFILE)
     membership = users.MembershipRow(
@@ -65,7 +71,7 @@ async def found_company(
     )
     await users.add_membership(conn, membership)
     await announce.membership(conn, membership, user, actor)
-    return row, user.user_id
+    return row
 
 
 async def create_managed_company(

@@ -130,7 +130,7 @@ async def settle(
     """The second step succeeded, or counts as a failed sign-in; the fifth failure ends the session."""
     if right:
         await sessions.pass_second_factor(conn, session.session_id, clock())
-        await signed_in(conn, user.user_id, origin.address, clock())
+        await signed_in(conn, user.user_id, origin, clock())
         return
     await failed(conn, user, email_hash(user.email), origin, clock(), "code")
     if await sessions.failed_codes(conn, session.session_id) >= sessions.MOST_WRONG_CODES:

@@ -1,28 +1,26 @@
-"""Invitations: a secret that sets a new user's password, once, until it expires; sent by mail."""
+"""Invitations (D4): a company offers, the invited accepts; until then there is no membership, and the
+company learns nothing of an account that the address may have."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from services.identity import announce
 from services.identity.commands import mail
 from services.identity.commands.companies import may_administer
-from services.identity.commands.sessions import end_session
-from services.identity.domain.errors import AlreadyAccepted, InvitationOver, WeakPassword
-from services.identity.domain.passwords import hash_password, strength_of, wrong_password
+from services.identity.domain.errors import AlreadyAccepted
 from services.identity.domain.secrets import hash_secret
-from services.identity.store import companies, sessions, users
-from services.identity.store.users import UserRow
+from services.identity.store import companies, invitations, users
+from services.identity.store.invitations import InvitationRow
+from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
 from shared.access.rights import USER_MANAGEMENT
 from shared.clock import Clock
 from shared.database import Connection, Database
+from shared.events import Actor
 from shared.problems import NotFound
 from shared.secretbox import SecretBox
-
-RESET_WITHIN = timedelta(hours=1)
-ONCE_IN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -37,22 +35,44 @@ class Inviting:
 
 
 async def invite(
-    conn: Connection, user: UserRow, company_name: str, inviting: Inviting, clock: Clock
+    conn: Connection,
+    row: InvitationRow,
+    company_name: str,
+    inviting: Inviting,
+    caller: Principal,
+    clock: Clock,
+    *,
+    again: bool = False,
 ) -> str | None:
-    """A new invitation in the place of any other; its secret, unless it goes by mail."""
+    """Offer it; the link's secret, unless it goes by mail. All that the company sees of it is the same
+    whether the address has an account or not."""
     secret = secrets.token_urlsafe(32)
-    expires = clock() + inviting.lifetime
-    await sessions.invite(conn, user.user_id, hash_secret(secret), expires)
+    if again:
+        expires = clock() + inviting.lifetime
+        await invitations.renew(conn, row.membership_id, hash_secret(secret), expires)
+    else:
+        await invitations.add(conn, row, hash_secret(secret))
+    await announce.action(
+        conn,
+        "invitation_sent",
+        user_id=caller.user_id,
+        company_id=row.company_id,
+        address="",
+        detail=str(row.user_id),
+    )
     if not inviting.by_mail:
         return secret
+    known = await users.by_email(conn, row.email)
+    has_account = known is not None and known.password_hash is not None
+    reader = known if known is not None and has_account else row.person
     await mail.send(
         conn,
         inviting.box,
-        mail.INVITATION,
-        recipient=user.email,
-        language=user.language,
+        mail.OFFER if has_account else mail.INVITATION,
+        recipient=reader.email,
+        language=reader.language,
         clock=clock,
-        name=user.first_name,
+        name=reader.first_name,
         company=company_name,
         link=f"{inviting.portal_url}/invitation/{secret}",
         days=str(inviting.lifetime.days),
@@ -72,61 +92,28 @@ async def invite_again(
     async with db.system_transaction() as conn:
         company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
-        row = await users.lock_membership(conn, company_id, user_id)
-        user = await users.by_id(conn, user_id)
-        if company is None or row is None or not row.active or user is None:
-            raise NotFound
-        if user.password_hash is not None:
-            raise AlreadyAccepted
-        secret = await invite(conn, user, company.legal.name, inviting, clock)
-        await announce.action(
-            conn,
-            "invitation_sent",
-            user_id=caller.user_id,
-            company_id=company_id,
-            address="",
-            detail=str(user_id),
-        )
-    return secret
+        assert company is not None  # noqa: S101 — may_administer refuses None
+        row = await invitations.lock(conn, company_id, user_id)
+        if row is None:
+            there = await users.lock_membership(conn, company_id, user_id)
+            raise AlreadyAccepted if there is not None and there.active else NotFound
+        return await invite(conn, row, company.legal.name, inviting, caller, clock, again=True)
 
 
-async def forgotten_password(db: Database, email: str, inviting: Inviting, clock: Clock) -> None:
-    """Send a link that sets a new password, to whoever has an account; nothing to anybody else, and
-    no more than one a minute."""
-    async with db.system_transaction() as conn:
-        user = await users.by_email(conn, email)
-        if user is None or not inviting.by_mail:
-            return
-        secret, now = secrets.token_urlsafe(32), clock()
-        expires = now + RESET_WITHIN
-        if not await sessions.reset(
-            conn, user.user_id, hash_secret(secret), expires, expires - ONCE_IN
-        ):
-            return
-        await mail.send(
-            conn,
-            inviting.box,
-            mail.RESET,
-            recipient=user.email,
-            language=user.language,
-            clock=clock,
-            name=user.first_name,
-            link=f"{inviting.portal_url}/invitation/{secret}",
-        )
-
-
-async def accept_invitation(db: Database, secret: str, password: str, clock: Clock) -> None:
-    """Set the password of an invited user, or of one who forgot it; single use. Sessions that were
-    opened with the old one end; a second factor stays."""
-    if problem := wrong_password(password):
-        raise WeakPassword(errors=[{"field": "password", "message": problem}])
-    password_hash = await hash_password(password)
-    strength = await strength_of(password)
-    async with db.system_transaction() as conn:
-        user_id = await sessions.take_invitation(conn, hash_secret(secret), clock())
-        if user_id is None:
-            raise InvitationOver
-        await users.set_password(conn, user_id, password_hash, strength)
-        for session in await sessions.open_ones(conn, user_id, clock()):
-            await end_session(conn, session.session_id, user_id, clock())
-        await announce.action(conn, "password_set", user_id=user_id, company_id=None, address="")
+async def attach(conn: Connection, row: InvitationRow, user: UserRow) -> MembershipRow:
+    """The invited has accepted: a member from now on."""
+    await companies.lock(conn, row.company_id)
+    existing = await users.lock_membership(conn, row.company_id, user.user_id)
+    made = replace(row.membership, user_id=user.user_id, active=True, version=1)
+    if existing is None:
+        await users.add_membership(conn, made)
+    else:
+        made = replace(made, membership_id=existing.membership_id, version=existing.version + 1)
+        await users.save_membership(conn, made)
+    await invitations.remove(conn, row.membership_id)
+    actor = Actor(kind="user", id=str(user.user_id))
+    await announce.membership(conn, made, user, actor)
+    await announce.action(
+        conn, "invitation_accepted", user_id=user.user_id, company_id=row.company_id, address=""
+    )
+    return made

@@ -48,7 +48,32 @@ INVITATION: Letter = {
     ),
 }
 
-
+OFFER: Letter = {
+    "fr": (
+        "{company} vous invite sur Facteur",
+        (
+            "Bonjour {name},\n\n{company} vous propose un accès avec votre compte. Pour l’accepter :\n\n"
+            "{link}\n\nCe lien sert une seule fois et expire dans {days} jours ; vous trouvez aussi "
+            "l’invitation après votre connexion. Sans votre accord, rien ne change.\n"
+        ),
+    ),
+    "nl": (
+        "{company} nodigt u uit op Facteur",
+        (
+            "Dag {name},\n\n{company} biedt u toegang met uw account. Aanvaarden doet u hier:\n\n"
+            "{link}\n\nDeze link werkt één keer en vervalt over {days} dagen; u vindt de uitnodiging ook "
+            "na het aanmelden. Zonder uw akkoord verandert er niets.\n"
+        ),
+    ),
+    "en": (
+        "{company} invites you to Facteur",
+        (
+            "Hello {name},\n\n{company} offers you access with your account. To accept it:\n\n{link}\n\n"
+            "This link works once and expires in {days} days; you also find the invitation after signing "
+            "in. Nothing changes unless you agree.\n"
+        ),
+    ),
+}
 RESET: Letter = {
     "fr": (
         "Votre mot de passe",
@@ -79,7 +104,8 @@ CONFIRMATION: Letter = {
     "fr": (
         "Confirmez votre adresse",
         (
-            "Bonjour {name},\n\nConfirmez votre adresse pour ouvrir le compte de {company} :\n\n{link}\n\n"
+            "Bonjour,\n\nConfirmez votre adresse pour ouvrir le compte de votre entreprise, et choisissez "
+            "votre mot de passe :\n\n{link}\n\n"
             "Ce lien sert une seule fois et expire dans 24 heures. Si vous n’avez rien demandé, ignorez ce "
             "message : aucun compte n’est ouvert.\n"
         ),
@@ -87,7 +113,8 @@ CONFIRMATION: Letter = {
     "nl": (
         "Bevestig uw adres",
         (
-            "Dag {name},\n\nBevestig uw adres om de account van {company} te openen:\n\n{link}\n\n"
+            "Dag,\n\nBevestig uw adres om de account van uw onderneming te openen, en kies uw wachtwoord:"
+            "\n\n{link}\n\n"
             "Deze link werkt één keer en vervalt over 24 uur. Heeft u niets gevraagd, negeer dan dit "
             "bericht: er wordt geen account geopend.\n"
         ),
@@ -95,7 +122,8 @@ CONFIRMATION: Letter = {
     "en": (
         "Confirm your address",
         (
-            "Hello {name},\n\nConfirm your address to open the account of {company}:\n\n{link}\n\n"
+            "Hello,\n\nConfirm your address to open your company's account, and choose your password:"
+            "\n\n{link}\n\n"
             "This link works once and expires in 24 hours. If you asked for nothing, ignore this "
             "message: no account is opened.\n"
         ),

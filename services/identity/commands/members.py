@@ -20,8 +20,8 @@ from services.identity.domain.errors import (
     WeakPassword,
 )
 from services.identity.domain.passwords import hash_password, strength_of, wrong_password
-from services.identity.store import companies, privacy, profiles, users
-from services.identity.store.companies import CompanyRow
+from services.identity.store import companies, invitations, privacy, profiles, users
+from services.identity.store.invitations import InvitationRow
 from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
 from shared.access.rights import USER_MANAGEMENT
@@ -42,9 +42,9 @@ async def create_user(
     apps: list[str],
     clock: Clock,
     inviting: Inviting,
-) -> tuple[MembershipRow, str | None, bool]:
-    """Create and attach a user (D4): the membership, the invitation's secret unless it goes by mail,
-    and whether there is one at all. A person who has an account already is attached with it."""
+) -> tuple[InvitationRow, str | None]:
+    """Invite somebody (D4): the invitation, and its secret unless it goes by mail. He is a user once
+    he accepts, with the account that he has or a new one; nothing here tells which."""
     async with db.system_transaction() as conn:
         company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
@@ -52,53 +52,27 @@ async def create_user(
         if role == "owner":
             access.check_owner_maker(caller.rights, company.kind)
         await _check_profile(conn, caller, company_id, profile_id)
-        user = await users.by_email(conn, person.email)
-        if user is not None and await _is_active(conn, company_id, user.user_id):
+        if await users.is_member(conn, company_id, person.email) or await invitations.is_out(
+            conn, company_id, person.email
+        ):
             raise EmailTaken(errors=[{"field": "email", "message": "is a user already"}])
         if (left := await privacy.seats_left(conn, company_id)) is not None and left <= 0:
             raise NoSeatLeft
-        if user is None:
-            user = person
-            await users.add_user(conn, person, clock())
-        secret = None
-        if invited := user.password_hash is None:
-            secret = await invite(conn, user, company.legal.name, inviting, clock)
-        row = await _attach(conn, company, user, role, profile_id, apps)
-        await announce.membership(conn, row, user, caller.actor)
-    return row, secret, invited
-
-
-async def _is_active(conn: Connection, company_id: UUID, user_id: UUID) -> bool:
-    row = await users.lock_membership(conn, company_id, user_id)
-    return row is not None and row.active
-
-
-async def _attach(
-    conn: Connection,
-    company: CompanyRow,
-    user: UserRow,
-    role: Role,
-    profile_id: UUID | None,
-    apps: list[str],
-) -> MembershipRow:
-    existing = await users.lock_membership(conn, company.company_id, user.user_id)
-    row = MembershipRow(
-        existing.membership_id if existing else new_id(),
-        company.company_id,
-        user.user_id,
-        role,
-        "internal",
-        profile_id,
-        access.founder_rights(company.kind) if role == "owner" else [],
-        access.apps_of(role, apps),
-        active=True,
-        version=existing.version + 1 if existing else 1,
-    )
-    if existing is None:
-        await users.add_membership(conn, row)
-    else:
-        await users.save_membership(conn, row)
-    return row
+        row = InvitationRow(
+            new_id(),
+            company_id,
+            person.user_id,
+            person.email,
+            person.first_name,
+            person.last_name,
+            person.language,
+            role,
+            profile_id,
+            access.founder_rights(company.kind) if role == "owner" else [],
+            access.apps_of(role, apps),
+            clock() + inviting.lifetime,
+        )
+        return row, await invite(conn, row, company.legal.name, inviting, caller, clock)
 
 
 async def change_member(
@@ -111,7 +85,11 @@ async def change_member(
         company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
         assert company is not None  # noqa: S101 — may_administer refuses None
-        row, user = await _locked_member(conn, company_id, user_id)
+        invited = await invitations.lock(conn, company_id, user_id)
+        if invited is not None:
+            row, user = invited.membership, invited.person
+        else:
+            row, user = await _locked_member(conn, company_id, user_id)
         if row.kind != "internal":
             raise ExternalUser
         changed = _changed(row, changes, company.kind)
@@ -120,6 +98,9 @@ async def change_member(
         access.check_grant(caller.rights, changed.rights, row.rights)
         if changed.profile_id != row.profile_id:
             await _check_profile(conn, caller, company_id, changed.profile_id)
+        if invited is not None:
+            await invitations.save(conn, _changed_invitation(invited, changed))
+            return changed
         last = row.role == "owner" and await users.owners(conn, company_id) == 1
         if last and changed.role != "owner":
             raise LastOwner
@@ -139,16 +120,36 @@ def _changed(row: MembershipRow, changes: dict[str, Any], kind: CompanyKind) -> 
     return replace(changed, rights=rights, apps=access.apps_of(changed.role, changed.apps))
 
 
+def _changed_invitation(row: InvitationRow, changed: MembershipRow) -> InvitationRow:
+    return replace(
+        row,
+        role=changed.role,
+        profile_id=changed.profile_id,
+        rights=changed.rights,
+        apps=changed.apps,
+    )
+
+
 async def remove_member(
     db: Database, caller: Principal, company_id: UUID, user_id: UUID, clock: Clock
 ) -> None:
-    """Take a user's access away, and that of the API keys he made; the last owner stays."""
+    """Take a user's access away, and that of the API keys he made, or an invitation back; the last
+    owner stays."""
     if user_id == caller.user_id:
         raise NotOneself
     async with db.system_transaction() as conn:
         company = await companies.lock(conn, company_id)
         may_administer(company, caller, USER_MANAGEMENT)
         assert company is not None  # noqa: S101 — may_administer refuses None
+        if (invited := await invitations.lock(conn, company_id, user_id)) is not None:
+            if invited.role == "owner":
+                access.check_owner_maker(caller.rights, company.kind)
+            await invitations.remove(conn, invited.membership_id)
+            await announce.action(
+                conn, "invitation_withdrawn", user_id=caller.user_id, company_id=company_id,
+                address="", detail=str(user_id),
+            )  # fmt: skip
+            return
         row, _ = await _locked_member(conn, company_id, user_id)
         if row.role == "owner":
             access.check_owner_maker(caller.rights, company.kind)

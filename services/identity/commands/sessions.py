@@ -66,9 +66,9 @@ async def _sign_in(
         user = await users.by_email(conn, email)
         await admit(conn, user, hashed, origin, clock())
         somebody = user.user_id if user else NOBODY
-        known = await sessions.knows_address(conn, somebody, origin.address)
+        known = await sessions.knows_address(conn, somebody, origin.counted)
     # the owner, from where he has come from before, doesn't queue with those who guess
-    queue = hashed + origin.address.encode() if known else hashed
+    queue = hashed + origin.counted.encode() if known else hashed
     async with turns.of(queue) as waited:
         if waited:
             async with db.system_transaction() as conn:
@@ -89,14 +89,16 @@ async def _open(
     await sessions.add(conn, row, hash_secret(secret), origin.address, origin.agent, now)
     enrolled = await factors.enrolled(conn, user.user_id)
     if not enrolled:
-        await signed_in(conn, user.user_id, origin.address, now)
+        await signed_in(conn, user.user_id, origin, now)
     return SignedIn(row.session_id, user.user_id, secret, row.expires_at, enrolled)
 
 
-async def signed_in(conn: Connection, user_id: UUID, address: str, now: datetime) -> None:
+async def signed_in(conn: Connection, user_id: UUID, origin: Origin, now: datetime) -> None:
     """All steps are done: the address is known from now on, and the audit hears of it."""
-    await sessions.remember_address(conn, user_id, address, now)
-    await announce.action(conn, "signed_in", user_id=user_id, company_id=None, address=address)
+    await sessions.remember_address(conn, user_id, origin.counted, now)
+    await announce.action(
+        conn, "signed_in", user_id=user_id, company_id=None, address=origin.address
+    )
 
 
 async def issue_token(

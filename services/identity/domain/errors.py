@@ -15,6 +15,12 @@ class TooManyAttempts(Problem):
     status, slug, title = 429, "too-many-attempts", "Too many attempts"
 
 
+class TooManyAsked(Problem):
+    """Too many accounts and letters were asked for from your network; wait an hour."""
+
+    status, slug, title = 429, "too-many-asked", "Too many requests"
+
+
 class EmailTaken(Conflict):
     """This e-mail is already a user of the company."""
 
@@ -73,6 +79,18 @@ class InvitationOver(Problem):
     """This invitation was used or has expired; ask for a new one."""
 
     status, slug, title = 410, "invitation-over", "Invitation over"
+
+
+class HasAccount(Conflict):
+    """This address has an account: accept with it, without choosing a password."""
+
+    slug, title = "has-account", "There is an account"
+
+
+class SignInToAccept(Conflict):
+    """This address has an account: sign in with it, and accept the invitation there."""
+
+    slug, title = "sign-in-to-accept", "Sign in to accept"
 
 
 class NotOneself(Problem):

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from services.identity import views
-from services.identity.commands import factors, members, passkeys, sessions
+from services.identity.commands import factors, members, offers, passkeys, sessions
 from services.identity.domain.passkeys import site_of
 from services.identity.routes.person import Ctx, EnrolledPerson, From, Person
 from services.identity.routes.sessions import Body, Code, Credential, Language, Name, Password
@@ -129,6 +129,12 @@ async def end_others(caller: EnrolledPerson, ctx: Ctx) -> dict[str, int]:
 async def end_one(session_id: UUID, caller: EnrolledPerson, ctx: Ctx) -> None:
     """End one of one's own sessions."""
     await sessions.end_one_session(ctx.db, caller.user_id, session_id, ctx.clock)
+
+
+@router.post("/leave", status_code=204)
+async def leave(caller: Person, ctx: Ctx) -> None:
+    """Give one's own access up, to the company that one works in; its last owner stays."""
+    await offers.leave_company(ctx.db, caller, ctx.clock)
 
 
 @router.get("/data")

@@ -33,7 +33,10 @@ async def enrolled_person(caller: Annotated[Principal, Depends(person)]) -> Prin
 
 def origin(request: Request, ctx: Ctx) -> Origin:
     """From where, with what, and how often one may guess from there."""
-    limits = Limits(ctx.settings.failures_per_address, ctx.settings.failures_per_account)
+    settings = ctx.settings
+    limits = Limits(
+        settings.failures_per_address, settings.failures_per_account, settings.asked_per_network
+    )
     return Origin(client_address(request), limits, request.headers.get("user-agent", "")[:300])
 
 

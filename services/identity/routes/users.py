@@ -61,14 +61,14 @@ async def list_users(
 
 @router.post("/users", status_code=201)
 async def create_user(company_id: UUID, body: NewUser, caller: Caller, ctx: Ctx) -> dict[str, Any]:
-    """Create a user. `invited`: an invitation goes out; `invitation` holds its secret only where no
-    mail server is configured, null otherwise."""
+    """Invite a user; he is one once he accepts. `invitation` holds the secret only where no mail
+    server is configured, null otherwise."""
     person = UserRow(new_id(), body.email, body.first_name, body.last_name, body.language, None)
-    row, secret, invited = await members.create_user(
+    row, secret = await members.create_user(
         ctx.db, caller, company_id, person, body.role, body.profile_id, body.apps, ctx.clock,
         _inviting(ctx),
     )  # fmt: skip
-    return {**views.member_view(row, person), "invitation": secret, "invited": invited}
+    return {**views.member_view(row.membership, person), "invitation": secret, "invited": True}
 
 
 @router.patch("/users/{user_id}")

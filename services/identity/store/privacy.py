@@ -110,7 +110,7 @@ async def make_support(conn: Connection, email: str, *, on: bool = True) -> bool
 
 @dataclass(frozen=True)
 class Seats:
-    """How many internal users there are, and how many there may be (None: no limit known)."""
+    """How many internal users there are or are invited, and how many there may be (None: no limit known)."""
 
     used: int
     allowed: int | None
@@ -119,7 +119,9 @@ class Seats:
 async def seats(conn: Connection, company_id: UUID) -> Seats:
     record = await conn.fetchrow(
         "SELECT (SELECT count(*) FROM membership m WHERE m.company_id = $1 AND m.active "
-        "AND m.kind = 'internal') AS used, (SELECT s.seats FROM seats s WHERE s.company_id = $1) AS allowed",
+        "AND m.kind = 'internal') "
+        "+ (SELECT count(*) FROM member_invitation i WHERE i.company_id = $1) AS used, "
+        "(SELECT s.seats FROM seats s WHERE s.company_id = $1) AS allowed",
         company_id,
     )
     assert record is not None  # noqa: S101 — a SELECT without FROM gives one row
@@ -189,7 +191,7 @@ async def erase(conn: Connection, user_id: UUID, now: datetime) -> None:
     await conn.execute("DELETE FROM recovery_code WHERE user_id = $1", user_id)
     await conn.execute("DELETE FROM passkey WHERE user_id = $1", user_id)
     await conn.execute("DELETE FROM known_address WHERE user_id = $1", user_id)
-    await conn.execute("DELETE FROM invitation WHERE user_id = $1", user_id)
+    await conn.execute("DELETE FROM password_reset WHERE user_id = $1", user_id)
     await conn.execute(
         "UPDATE session SET revoked_at = coalesce(revoked_at, $2), address = '', agent = '' WHERE user_id = $1",
         user_id,

@@ -70,9 +70,10 @@ async def named(conn: Connection, company_id: UUID, name: str) -> UUID | None:
 
 
 async def holders(conn: Connection, company_id: UUID, profile_id: UUID) -> int:
-    """How many users have it."""
+    """How many users have it, or will."""
     count: int = await conn.fetchval(
-        "SELECT count(*) FROM membership WHERE company_id = $1 AND profile_id = $2 AND active",
+        "SELECT (SELECT count(*) FROM membership WHERE company_id = $1 AND profile_id = $2 AND active) "
+        "+ (SELECT count(*) FROM member_invitation WHERE company_id = $1 AND profile_id = $2)",
         company_id,
         profile_id,
     )

@@ -1,4 +1,4 @@
-"""Sessions, invitations, failed sign-ins."""
+"""Sessions, failed sign-ins."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,42 +111,6 @@ async def revoke(conn: Connection, session_id: UUID, now: datetime) -> bool:
         now,
     )
     return done == "UPDATE 1"
-
-
-async def invite(conn: Connection, user_id: UUID, secret_hash: bytes, expires_at: datetime) -> None:
-    await conn.execute(
-        "INSERT INTO invitation (user_id, secret_hash, expires_at) VALUES ($1, $2, $3) "
-        "ON CONFLICT (user_id) DO UPDATE SET secret_hash = EXCLUDED.secret_hash, expires_at = EXCLUDED.expires_at",
-        user_id,
-        secret_hash,
-        expires_at,
-    )
-
-
-async def reset(
-    conn: Connection, user_id: UUID, secret_hash: bytes, expires_at: datetime, not_after: datetime
-) -> bool:
-    """A link for whoever forgot the password; False when one that ends after `not_after` is out."""
-    done = await conn.execute(
-        "INSERT INTO invitation (user_id, secret_hash, expires_at) VALUES ($1, $2, $3) "
-        "ON CONFLICT (user_id) DO UPDATE SET secret_hash = EXCLUDED.secret_hash, expires_at = EXCLUDED.expires_at "
-        "WHERE invitation.expires_at <= $4",
-        user_id,
-        secret_hash,
-        expires_at,
-        not_after,
-    )
-    return done == "INSERT 0 1"
-
-
-async def take_invitation(conn: Connection, secret_hash: bytes, now: datetime) -> UUID | None:
-    """Use up an invitation; None when there is none, it was used or it expired."""
-    user_id: UUID | None = await conn.fetchval(
-        "DELETE FROM invitation WHERE secret_hash = $1 AND expires_at > $2 RETURNING user_id",
-        secret_hash,
-        now,
-    )
-    return user_id
 
 
 async def add_failure(conn: Connection, address: str, email_hash: bytes, now: datetime) -> None:

@@ -133,6 +133,17 @@ async def lock_membership(
     return _membership(record) if record else None
 
 
+async def is_member(conn: Connection, company_id: UUID, email: str) -> bool:
+    """Whether somebody with that address has access to the company."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM membership m JOIN app_user u USING (user_id) "
+        "WHERE m.company_id = $1 AND lower(u.email) = lower($2) AND m.active)",
+        company_id,
+        email,
+    )
+    return found
+
+
 async def memberships_of(conn: Connection, user_id: UUID) -> list[MembershipRow]:
     records = await conn.fetch(
         "SELECT membership_id, company_id, user_id, role, kind, profile_id, rights, apps, active, version "
@@ -184,19 +195,15 @@ class MemberLine:
     rights: list[str]
     apps: list[str]
     version: int
-    has_password: bool
-    invited_until: datetime | None
 
 
 async def lines(conn: Connection, company_id: UUID, *, active: bool) -> list[MemberLine]:
-    """Those who have access, or those who had it and aren't erased; internal ones first."""
+    """Those who have access, or those who had it and aren't erased."""
     records = await conn.fetch(
         "SELECT u.user_id, m.membership_id, u.email, u.first_name, u.last_name, u.language, m.role, m.kind, "
-        "m.profile_id, m.rights, m.apps, m.version, u.password_hash IS NOT NULL AS has_password, "
-        "i.expires_at AS invited_until "
-        "FROM membership m JOIN app_user u USING (user_id) LEFT JOIN invitation i USING (user_id) "
-        "WHERE m.company_id = $1 AND m.active = $2 AND (m.active OR u.email NOT LIKE 'erased-%@invalid') "
-        "ORDER BY m.kind = 'internal' DESC, lower(u.last_name), lower(u.first_name), u.user_id",
+        "m.profile_id, m.rights, m.apps, m.version "
+        "FROM membership m JOIN app_user u USING (user_id) "
+        "WHERE m.company_id = $1 AND m.active = $2 AND (m.active OR u.email NOT LIKE 'erased-%@invalid')",
         company_id,
         active,
     )

@@ -25,6 +25,12 @@ class CrossSite(Forbidden):
     slug, title = "cross-site", "Not from this site"
 
 
+class ChooseCompany(Forbidden):
+    """Choose the company that you want to work in first."""
+
+    slug, title = "choose-company", "Choose a company"
+
+
 def cookie_name(settings: PortalSettings, name: str) -> str:
     """`__Host-` binds a secure cookie to this host and path (RFC 6265bis §4.1.3.2)."""
     return f"__Host-{name}" if settings.secure_cookies else f"facteur_{name}"
@@ -82,12 +88,21 @@ async def access_token(request: Request) -> str:
         raise Unauthenticated
     from shared.problems import Problem
 
+    company = claims_of(token).get("cid")
+    if company is None and not await _has_one_company(request, secret):
+        raise ChooseCompany
     try:
-        return await open_company(request, secret, claims_of(token).get("cid"))
+        return await open_company(request, secret, company)
     except Problem as problem:
         if left > 1 and problem.status >= 500:
             return token
         raise
+
+
+async def _has_one_company(request: Request, secret: str) -> bool:
+    owners: Owners = request.app.state.owners
+    path = "/v1/sessions/current/companies"
+    return len((await owners.call("identity", "GET", path, f"Session {secret}")).json()) == 1
 
 
 async def open_company(request: Request, secret: str, company_id: UUID | str | None) -> str:

@@ -101,10 +101,11 @@ class Visitor:
         raise Unauthenticated
 
     async def ask_session(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Identity's answer to this session, which need not have a token yet."""
+        """Identity's answer to this session (or `secret`'s), which need not have a token yet."""
         owners: Owners = self.request.app.state.owners
         headers = {"X-Forwarded-For": client_address(self.request)}
-        authorization = f"Session {self.session_secret}"
+        secret = options.pop("secret", "") or self.session_secret
+        authorization = f"Session {secret}"
         return await owners.call(
             "identity", method, path, authorization, headers=headers, **options
         )

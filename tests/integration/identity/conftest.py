@@ -87,12 +87,12 @@ class Identity:
     async def register(self, kind: str = "company", name: str = "Cabinet Martin") -> Member:
         email = f"{uuid4().hex}@example.org"
         body = {
-            "kind": kind, "company": {**LEGAL, "name": name}, "email": email, "password": PASSWORD,
+            "kind": kind, "company": {**LEGAL, "name": name}, "email": email,
             "first_name": "Odile", "last_name": "Martin",
         }  # fmt: skip
-        asked = await self.client.post("/v1/registrations", json=body)
+        asked = await self.ask("/v1/registrations", body)
         assert asked.status_code == 202, asked.text
-        secret = {"secret": await self.link(email, "sign-up/confirm")}
+        secret = {"secret": await self.link(email, "sign-up/confirm"), "password": PASSWORD}
         created = await self.client.post("/v1/registrations/confirm", json=secret)
         assert created.status_code == 201, created.text
         member = await self.sign_in(email)
@@ -110,6 +110,25 @@ class Identity:
             },
         )
         return answer.status_code
+
+    async def ask(self, path: str, body: dict[str, Any], address: str = "") -> httpx.Response:
+        """What anybody may ask for, from an address."""
+        headers = {"X-Forwarded-For": address or self.address}
+        return await self.client.post(path, json=body, headers=headers)
+
+    async def offers(self, member: Member) -> list[dict[str, Any]]:
+        """The invitations that wait for somebody who has signed in."""
+        headers = {"Authorization": f"Session {member.session}"}
+        found = await self.client.get("/v1/sessions/current/invitations", headers=headers)
+        assert found.status_code == 200, found.text
+        return list(found.json())
+
+    async def accept(self, member: Member, company_id: str) -> httpx.Response:
+        """Accept what a company offers, by one's own sign-in."""
+        offer = next(o for o in await self.offers(member) if o["company_id"] == company_id)
+        path = f"/v1/sessions/current/invitations/{offer['membership_id']}"
+        headers = {"Authorization": f"Session {member.session}"}
+        return await self.client.post(path, headers=headers)
 
     async def invite(
         self, owner: Member, email: str = "", role: str = "employee"
@@ -134,12 +153,16 @@ class Identity:
         found: EmailMessage = await eventually(arrived)
         return found
 
-    async def link(self, recipient: str, kind: str = "invitation") -> str:
+    async def link(self, recipient: str, kind: str = "invitation", other_than: str = "") -> str:
         """The secret of the link in the newest letter to somebody."""
-        text = (await self.letter(recipient)).get_content()
-        found = re.search(rf"https?://\S+/{kind}/(\S+)", text)
-        assert found, text
-        return found.group(1)
+
+        async def another() -> str | None:
+            text = (await self.letter(recipient)).get_content()
+            found = re.search(rf"https?://\S+/{kind}/(\S+)", text)
+            return found.group(1) if found and found.group(1) != other_than else None
+
+        secret: str = await eventually(another)
+        return secret
 
     async def employee(self, owner: Member, role: str = "employee") -> Member:
         invited = (await self.invite(owner, role=role)).json()
@@ -152,6 +175,11 @@ class Identity:
         member = await self.sign_in(invited["email"])
         member.user_id = invited["user_id"]
         return member
+
+    async def members(self, owner: Member, company_id: str = "") -> dict[str, dict[str, Any]]:
+        """The users of a company as its list shows them, by e-mail."""
+        path = f"/v1/companies/{company_id or owner.company_id}/users"
+        return {u["email"]: u for u in (await owner.call("GET", path)).json()}
 
 
 def code(secret: str, steps_ahead: int = 0) -> str:
@@ -190,6 +218,7 @@ async def identity_service(
         master_key_file=master_key(folder),
         failures_per_address=8,
         failures_per_account=4,
+        asked_per_network=12,
         smtp={"host": "localhost", "port": mail.ports["smtp"], "sender": "facteur@localhost.example",
               "ca_file": str(pki.folder / "tls-ca.pem")},
     )  # fmt: skip
@@ -203,7 +232,7 @@ async def identity_service(
 def identity(identity_service: Identity, _addresses: "count[int]") -> Identity:
     """The service, called from an address that no other test calls from."""
     number = next(_addresses)
-    return replace(identity_service, address=f"10.0.{number // 250}.{number % 250 + 1}")
+    return replace(identity_service, address=f"10.{number // 250}.{number % 250}.1")
 
 
 @pytest.fixture(scope="session")

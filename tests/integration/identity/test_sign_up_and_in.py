@@ -52,7 +52,7 @@ async def test_sign_up_tells_nobody_who_has_an_account(identity: Identity) -> No
     for address in (owner.email, owner.email.upper(), f"new-{owner.email}"):
         body = {"company": LEGAL, "email": address, "password": "une tout autre longue phrase",
                 "first_name": "X", "last_name": "Y"}  # fmt: skip
-        answers.append(await identity.client.post("/v1/registrations", json=body))
+        answers.append(await identity.ask("/v1/registrations", body))
     assert [(a.status_code, a.json()) for a in answers] == [(202, answers[0].json())] * 3
     told = await identity.letter(owner.email, "déjà un compte")
     assert "/sign-in" in told.get_content()
@@ -67,11 +67,9 @@ async def test_the_link_of_a_sign_up_works_once_and_a_letter_comes_once_a_minute
     address = f"{uuid4().hex}@example.org"
     body = {"company": LEGAL, "email": address, "password": PASSWORD,
             "first_name": "X", "last_name": "Y"}  # fmt: skip
-    asked = [
-        (await identity.client.post("/v1/registrations", json=body)).status_code for _ in "abc"
-    ]
+    asked = [(await identity.ask("/v1/registrations", body)).status_code for _ in "abc"]
     assert asked == [202, 202, 202]
-    secret = {"secret": await identity.link(address, "sign-up/confirm")}
+    secret = {"secret": await identity.link(address, "sign-up/confirm"), "password": PASSWORD}
     path = "/v1/registrations/confirm"
     answers = [(await identity.client.post(path, json=secret)).status_code for _ in "ab"]
     assert answers == [201, 410]
@@ -81,7 +79,7 @@ async def test_the_link_of_a_sign_up_works_once_and_a_letter_comes_once_a_minute
     )
     await db.close()
     assert letters == 1
-    unknown = await identity.client.post(path, json={"secret": "nothing"})
+    unknown = await identity.client.post(path, json={**secret, "secret": "nothing"})
     assert unknown.status_code == 410
 
 
@@ -91,7 +89,7 @@ async def test_wrong_check_digits_are_refused_field_by_field(identity: Identity)
         "company": company, "email": "a@example.org", "password": PASSWORD,
         "first_name": "A", "last_name": "B",
     }  # fmt: skip
-    refused = await identity.client.post("/v1/registrations", json=body)
+    refused = await identity.ask("/v1/registrations", body)
     assert refused.status_code == 422
     assert {e["field"] for e in refused.json()["errors"]} == {"registration_number", "vat_number"}
 
@@ -145,7 +143,7 @@ async def test_a_forgotten_password_is_set_by_a_letter_and_nobody_learns_who_has
 ) -> None:
     owner = await identity.register()
     answers = [
-        await identity.client.post("/v1/password-resets", json={"email": address})
+        await identity.ask("/v1/password-resets", {"email": address})
         for address in (owner.email, owner.email, f"nobody-{owner.email}")
     ]
     assert [(a.status_code, a.json()) for a in answers] == [(202, answers[0].json())] * 3

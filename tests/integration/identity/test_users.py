@@ -55,7 +55,7 @@ async def test_an_expired_invitation_is_over_and_says_so(identity: Identity) -> 
     db = await connect(identity.database.runtime_dsn, max_size=1)
     async with db.system_transaction() as conn:
         await conn.execute(
-            "UPDATE invitation SET expires_at = now() - interval '1 minute' WHERE user_id = $1",
+            "UPDATE member_invitation SET expires_at = now() - interval '1 minute' WHERE user_id = $1",
             invited["user_id"],
         )
     await db.close()
@@ -198,7 +198,8 @@ async def test_a_key_ends_with_the_access_of_its_maker(identity: Identity) -> No
     assert (await key.call("GET", own)).status_code == 200
     users = f"/v1/companies/{owner.company_id}/users"
     assert (await owner.call("DELETE", f"{users}/{second.user_id}")).status_code == 204
-    assert (await identity.invite(owner, second.email, "owner")).json()["invited"] is False
+    assert (await identity.invite(owner, second.email, "owner")).status_code == 201
+    assert (await identity.accept(second, owner.company_id)).status_code == 200
     assert (await key.call("GET", own)).status_code == 401
     assert (await identity.client.post("/v1/api-keys/token", headers=secret)).status_code == 401
 
@@ -260,6 +261,9 @@ async def test_not_even_the_firm_takes_the_last_owner_away(identity: Identity) -
         body = {"email": f"{uuid4().hex}@example.org", "first_name": "O", "last_name": "W",
                 "role": "owner"}  # fmt: skip
         made: str = (await firm.call("POST", users, json=body)).json()["user_id"]
+        accepted = {"secret": await identity.link(body["email"]), "password": PASSWORD}
+        answer = await identity.client.post("/v1/invitations/accept", json=accepted)
+        assert answer.status_code == 204
         return made
 
     only = f"{users}/{await owner()}"

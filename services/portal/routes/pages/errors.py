@@ -22,6 +22,7 @@ UNFINISHED = {
     "second-factor-needed": "/sign-in/second-step",
     "second-factor-enrolment": "/me/security",
     "access-ended": "/working-company",
+    "choose-company": "/working-company",
 }
 """Refusals that lead on to the step of signing in that is still to be done, or to be done again."""
 

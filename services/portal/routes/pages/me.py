@@ -38,6 +38,20 @@ async def change_personal_settings(visitor: SignedIn) -> Response:
     return visitor.go("/me", "saved")
 
 
+@router.post("/me/leave")
+async def leave(visitor: SignedIn) -> Response:
+    """Give one's own access to this company up; the box says that one means it."""
+    if visitor.field("sure") == "on":
+        try:
+            await visitor.ask("identity", "POST", "/v1/me/leave")
+        except Problem as problem:
+            values = await visitor.get("identity", "/v1/me")
+            return visitor.refused(ME, problem, values=values)
+        session.set_cookie(visitor.request, "token", "")
+        return visitor.go("/working-company", "company_left")
+    return visitor.go("/me")
+
+
 @router.get("/me/data")
 async def my_data(visitor: SignedIn) -> Response:
     """Everything kept about the person, as a file (GDPR, Art. 15 and 20)."""

@@ -1,6 +1,7 @@
 """Signing in, in one step or two; signing out; the company that one works in."""
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -35,6 +36,7 @@ async def sign_in(visitor: Anyone) -> Response:
             "identity", "POST", "/v1/sessions", json=credentials, headers=agent
         )
         opened = answer.json()
+        await _end_former(visitor)
         session.set_cookie(visitor.request, "token", "")
         session.set_cookie(visitor.request, "session", opened["session"])
         if opened["second_factor"]:
@@ -88,11 +90,19 @@ async def _second_step(visitor: Visitor, wanted: str, problem: Problem | None = 
     return visitor.page(SECOND_STEP, **values)
 
 
+async def _end_former(visitor: Visitor) -> None:
+    """The session whose cookie the new one's takes the place of: nobody would end it any more."""
+    if session.cookie(visitor.request, "session"):
+        with suppress(Problem):
+            await visitor.ask_session("DELETE", "/v1/sessions/current")
+
+
 async def _enter(
     visitor: Visitor, secret: str, companies: list[dict[str, Any]], wanted: str
 ) -> Response:
-    """Into the only company, or to the choice of one."""
-    if len(companies) > 1:
+    """Into the only company, or to the choice of one, and of what others offer."""
+    offers = await visitor.ask_session("GET", "/v1/sessions/current/invitations", secret=secret)
+    if len(companies) != 1 or offers.json():
         return visitor.go(f"/working-company?next={quote(wanted, safe='')}")
     await session.open_company(visitor.request, secret, None)
     return visitor.go(wanted)
@@ -126,10 +136,22 @@ async def work_in(visitor: Anyone) -> Response:
     return visitor.go(session.safe_path(visitor.field("next")))
 
 
+@router.post("/working-company/invitations/{membership_id}")
+async def answer_offer(membership_id: UUID, visitor: Anyone) -> Response:
+    """Accept what a company offers, or decline it."""
+    session.same_session(visitor.request, visitor.field("_form"))
+    accepts = visitor.field("answer") == "accept"
+    path = f"/v1/sessions/current/invitations/{membership_id}"
+    await visitor.ask_session("POST" if accepts else "DELETE", path)
+    return visitor.go("/working-company", "offer_joined" if accepts else "offer_declined")
+
+
 async def _companies(visitor: Visitor, wanted: str) -> Response:
     answer = await visitor.ask_session("GET", "/v1/sessions/current/companies")
+    offers = await visitor.ask_session("GET", "/v1/sessions/current/invitations")
     current = session.claims_of(session.cookie(visitor.request, "token")).get("cid", "")
-    return visitor.page(CHOOSE, companies=answer.json(), current=current, next=wanted)
+    shown = {"companies": answer.json(), "offers": offers.json(), "current": current}
+    return visitor.page(CHOOSE, **shown, next=wanted)
 
 
 def _json(text: str) -> dict[str, Any]:

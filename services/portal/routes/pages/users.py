@@ -46,8 +46,7 @@ async def create_user(company_id: UUID, visitor: SignedIn) -> Response:
     if created["invitation"]:
         name = f"{values['first_name']} {values['last_name']}"
         return await _list(visitor, company_id, secret=created["invitation"], invited=name)
-    done = "user_invited" if created["invited"] else "user_attached"
-    return visitor.go(f"/companies/{company_id}/users", done)
+    return visitor.go(f"/companies/{company_id}/users", "user_invited")
 
 
 @router.post("/external")
