@@ -163,6 +163,13 @@ async def test_several_companies_one_email(running: Platform, chromium: Browser)
     await person.go("/me")
     await page.get_by_label("Je confirme").check()
     await person.press("Quitter l’entreprise")
+    await expect(page.get_by_role("alert")).to_contain_text("au moins un propriétaire")
+    await person.go("/working-company")
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Autre").click()
+    await person.go("/me")
+    await page.get_by_label("Je confirme").check()
+    await person.press("Quitter l’entreprise")
     await expect(page.get_by_role("status")).to_contain_text("Vous avez quitté")
     await person.follow("Créer une autre entreprise")
     assert await person.flaws() == []

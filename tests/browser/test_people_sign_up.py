@@ -107,9 +107,12 @@ async def test_sign_up_is_confirmed_by_mail_and_invitations_go_to_the_invited_al
     await person.press("Créer un utilisateur")
     await expect(page.get_by_role("status")).to_contain_text("l’invitation part par e-mail")
     await expect(page.locator("code.secret")).to_have_count(0)
+    [first] = await letters(mail, invited, 1)
     await person.press("Renvoyer l’invitation Luc Petit")
     await expect(page.get_by_role("status")).to_contain_text("la précédente ne vaut plus")
-    first, second = await letters(mail, invited, 2)
+    second = next(
+        m for m in await letters(mail, invited, 2) if m["Message-ID"] != first["Message-ID"]
+    )
     luc = await screen(chromium, running, javascript=False, width=width)
     await luc.go(link(first))
     await expect(luc.page.get_by_role("alert")).to_contain_text("déjà servi")
