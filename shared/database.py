@@ -47,6 +47,9 @@ TRANSIENT = (
     asyncpg.LockNotAvailableError,
 )
 
+AWAY = (*UNAVAILABLE, *TRANSIENT)
+"""What the same statement may well survive, later or at once."""
+
 
 class Database:
     """One service's database: `pool` for requests, `everywhere` for work across companies."""

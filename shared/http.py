@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from shared import metrics
 from shared.access.guard import Guard, Principal
-from shared.database import TRANSIENT, UNAVAILABLE
+from shared.database import AWAY
 from shared.logs import acting_for
 from shared.origin import coming_from, network_of
 from shared.problems import (
@@ -110,7 +110,7 @@ def install(app: FastAPI) -> None:
         log.warning("database away during a request: %s", type(error).__name__)
         return problem_response(NotReady())
 
-    for kind in (*UNAVAILABLE, *TRANSIENT):
+    for kind in AWAY:
         app.add_exception_handler(kind, away)
 
     @app.exception_handler(Exception)

@@ -20,6 +20,7 @@ from shared.database import UNAVAILABLE
 from shared.failpoints import failpoint
 from shared.settings import KafkaSettings
 from shared.topics import MAX_RECORD_BYTES, client_options
+from shared.waiting import rest
 
 log = logging.getLogger(__name__)
 
@@ -105,15 +106,9 @@ class Relay:
                     busy = self.last_round
                 if all_sent:
                     idle = self.last_round - busy > IDLE_AFTER_SECONDS
-                    await self._rest(IDLE_POLL_SECONDS if idle else POLL_SECONDS)
+                    await rest(self._woken, IDLE_POLL_SECONDS if idle else POLL_SECONDS)
         finally:
             await _stop(producer)
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _round(
         self, conn: "asyncpg.Connection[asyncpg.Record]", producer: AIOKafkaProducer

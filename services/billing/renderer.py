@@ -26,6 +26,7 @@ from shared.database import UNAVAILABLE, Database
 from shared.einvoice.rules.worker import end_with_parent
 from shared.events import Actor
 from shared.failpoints import failpoint
+from shared.waiting import rest
 
 log = logging.getLogger(__name__)
 
@@ -82,18 +83,12 @@ class Renderer:
             while True:
                 self._woken.clear()
                 await self._take()
-                await self._rest()
+                await rest(self._woken, POLL_SECONDS)
         finally:
             for task in self._running:
                 task.cancel()
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
 
     async def _take(self) -> None:
         """Keep the processes fed: one document in each, and two that wait for it."""

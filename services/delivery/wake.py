@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.delivery.channels.registry import CHANNELS
 from services.delivery.store import work
 from shared.clock import system_clock
-from shared.database import TRANSIENT, UNAVAILABLE
+from shared.database import AWAY
 from shared.service import Service
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Alarm:
             try:
                 async with service.database.system_statement() as conn:
                     await work.wake(conn, CHANNELS, system_clock())
-            except (*UNAVAILABLE, *TRANSIENT) as error:
+            except AWAY as error:
                 log.info("workers find their work at the next poll: %s", type(error).__name__)
             except Exception:
                 log.exception("workers find their work at the next poll")

@@ -6,7 +6,6 @@ Workers join no consumer group; any number may run, on any machine that reaches 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -14,14 +13,15 @@ from uuid import UUID
 
 import asyncpg
 
-from services.delivery.commands.attempts import AWAY, Attempts
+from services.delivery.commands.attempts import Attempts
 from services.delivery.domain.outcome import Channel, ChannelName
 from services.delivery.pulse import Pulse
 from services.delivery.store import work
 from services.delivery.store.work import Leased
 from shared import metrics
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import AWAY, Database
+from shared.waiting import rest
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Worker:
                 leased = await work.lease(conn, list(self.channels), now, now + self.lease, room)
             for delivery in leased:
                 self._begin(delivery)
-        await self._rest()
+        await rest(self._woken, POLL_SECONDS)
 
     def _begin(self, delivery: Leased) -> None:
         held = (delivery.delivery_id, delivery.fence)
@@ -121,12 +121,6 @@ class Worker:
         metrics.in_flight.add(-1)
         self._woken.set()
 
-    async def _rest(self) -> None:
-        # not wait_for: until Python 3.12 it forgets a cancellation that comes with the wake-up
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._woken.wait()
-
     async def _listen(self) -> None:
         """Woken by the planner, until the connection is lost: a new delivery needn't wait for the next
         poll."""
@@ -139,9 +133,7 @@ class Worker:
             self._woken.set()
             while not lost.is_set():
                 self.pulse.beat("waking")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(10):
-                        await lost.wait()
+                await rest(lost, 10)
                 # a line that was cut without a word shows only when it is used
                 await conn.execute("SELECT 1")
         finally:

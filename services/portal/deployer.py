@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from services.portal.commands import deployment
 from services.portal.store import deployments
 from shared.clock import Clock, system_clock
-from shared.database import TRANSIENT, UNAVAILABLE
+from shared.database import AWAY
 from shared.service import Service
+from shared.waiting import rest
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +36,10 @@ class Deployer:
             self._woken.clear()
             try:
                 settled = await deployment.work_off(service.database, self.clock)
-            except (*UNAVAILABLE, *TRANSIENT) as error:
+            except AWAY as error:
                 log.warning("deployments wait for the database: %s", type(error).__name__)
                 settled = 0
             if settled:
                 service.relay.wake()
             else:
-                await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
+                await rest(self._woken, POLL_SECONDS)

@@ -121,7 +121,8 @@ class Live:
             yield "retry: 2000\n\n"
             while True:
                 try:
-                    event = await asyncio.wait_for(watcher.events.get(), COMMENT_EVERY_SECONDS)
+                    async with asyncio.timeout(COMMENT_EVERY_SECONDS):
+                        event = await watcher.events.get()
                 except TimeoutError:
                     yield ": still here\n\n"
                     continue

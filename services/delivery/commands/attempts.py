@@ -26,16 +26,13 @@ from services.delivery.store import work
 from services.delivery.store.work import AttemptRow, Leased
 from shared import metrics
 from shared.clock import Clock
-from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
+from shared.database import AWAY, Connection, Database
 from shared.failpoints import failpoint
 from shared.logs import acting_for
 from shared.secretbox import SecretBox
 from shared.telemetry import delivery_span
 
 log = logging.getLogger(__name__)
-
-AWAY = (*UNAVAILABLE, *TRANSIENT)
-"""Our own database can't at present."""
 
 
 @dataclass(frozen=True)
