@@ -17,7 +17,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from shared import http, inbox, metrics, outbox, telemetry
 from shared.access.guard import Guard
-from shared.bus import Bus
+from shared.bus import Bus, LaneHealth
 from shared.contracts.registry import published_by
 from shared.database import UNAVAILABLE, Database, connect_when_there
 from shared.dead_letters import DeadLetters
@@ -169,7 +169,8 @@ class Service:
             await self._database.close()
 
     async def health(self) -> dict[str, Any]:
-        """What an operator wants to know: stage, lag by lane, last polls, the relay's age."""
+        """What an operator wants to know: stage, lag by lane, last polls, the relay's age, and why this
+        process isn't ready."""
         lanes = await self.bus.health() if self.stage == "ready" else {}
         return {
             "service": self.name,
@@ -187,15 +188,16 @@ class Service:
                 }
                 for lane, h in lanes.items()
             },
+            "problems": await self._problems(lanes),
         }
 
-    async def problems(self) -> list[str]:
+    async def _problems(self, lanes: dict[str, LaneHealth]) -> list[str]:
         """Why this process isn't ready; empty when it is."""
         if self.stage != "ready":
             return [self.stage]
         found = [
             f"the lane {lane} hasn't heard from the broker for {health.seconds_since_poll:.0f} s"
-            for lane, health in (await self.bus.health()).items()
+            for lane, health in lanes.items()
             if health.assigned and health.seconds_since_poll > self.stale_poll_seconds
         ]
         if self.relay.age > STALE_RELAY_SECONDS:
@@ -253,6 +255,5 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/health/ready", include_in_schema=False)
     async def ready(request: Request) -> JSONResponse:  # noqa: ARG001
-        problems = await service.problems()
-        body = {**await service.health(), "problems": problems}
-        return JSONResponse(body, status_code=503 if problems else 200)
+        body = await service.health()
+        return JSONResponse(body, status_code=503 if body["problems"] else 200)

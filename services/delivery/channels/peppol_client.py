@@ -94,6 +94,6 @@ def peppol_client(settings: PeppolSettings, *, allow_private: bool) -> httpx.Asy
     return httpx.AsyncClient(
         transport=Transport(tls, network, settings.connections),
         timeout=httpx.Timeout(settings.timeout_seconds, connect=CONNECT_SECONDS),
-        headers={"User-Agent": "facteur", "Accept-Encoding": "identity"},
+        headers={"User-Agent": "facteur"},
         trust_env=False,
     )

@@ -1,7 +1,6 @@
 """Receiving from Peppol: message, receipt and news commit together, before the receipt is sent."""
 
 import base64
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from shared import metrics, outbox
 from shared.clock import Clock
 from shared.contracts.billing import Document
 from shared.contracts.delivery import DocumentReceived
-from shared.database import TRANSIENT, UNAVAILABLE, Connection, Database
+from shared.database import AWAY, Connection, Database
 from shared.einvoice.rules import (
     RuleSetMissing,
     Validator,
@@ -76,7 +75,7 @@ class Reception:
             return Answer(opened.signal, opened.content_type)
         try:
             return await self._store(opened)
-        except (*UNAVAILABLE, *TRANSIENT, ValidatorBusy, RuleSetMissing) as error:
+        except (*AWAY, ValidatorBusy, RuleSetMissing) as error:
             log.warning("AS4 message %s not stored: %s", opened.message_id, type(error).__name__)
             signal = self.receiver.not_stored(opened.message_id)
             return Answer(signal.signal, signal.content_type)
@@ -108,7 +107,8 @@ class Reception:
     def _answered(self, opened: Accepted, kept: StoredReceipt) -> Answer:
         """The receipt that is kept; a new one where the sender signed the same document anew under
         the same id, since it couldn't make anything of the old one."""
-        if acknowledges(kept.receipt) == acknowledges(opened.receipt):
+        same = kept.receipt == opened.receipt
+        if same or acknowledges(kept.receipt) == acknowledges(opened.receipt):
             return Answer(kept.receipt, kept.content_type)
         said = (opened.document_sha256, str(opened.envelope.receiver))
         if (kept.sha256, kept.receiver) == said:
@@ -139,7 +139,7 @@ class Reception:
             currency=judged.currency,
             state=state,
             findings=judged.findings,
-            sha256=hashlib.sha256(opened.document).hexdigest(),
+            sha256=opened.document_sha256,
             received_at=self.clock(),
         )
         answer = StoredReceipt(opened.receipt, opened.content_type, row.sha256, row.receiver)

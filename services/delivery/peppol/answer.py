@@ -3,6 +3,9 @@ than is allowed. A few kilobytes of gzip would be gigabytes."""
 
 import httpx
 
+UNENCODED = {"Accept-Encoding": "identity"}
+"""What a request says whose answer is read here."""
+
 
 class UnusableAnswer(Exception):
     """The answer is larger than what is taken, or encoded although nobody asked for that."""

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from services.delivery.domain.outcome import Delivered, Failed, Outcome, Unknown
 from services.delivery.peppol import mime, signals
-from services.delivery.peppol.answer import UnusableAnswer, read_answer
+from services.delivery.peppol.answer import UNENCODED, UnusableAnswer, read_answer
 from services.delivery.peppol.as4_message import Prepared
 from services.delivery.peppol.errors import As4Refused, known
 from services.delivery.peppol.soap import Opened, open_envelope
@@ -71,7 +71,7 @@ async def _exchange(
     headers = {
         "Content-Type": prepared.content_type,
         "Content-Length": str(len(prepared.body)),
-        "Accept-Encoding": "identity",
+        **UNENCODED,
     }
     async with client.stream("POST", prepared.endpoint, content=body, headers=headers) as response:
         answer = await read_answer(response, MOST_ANSWER)

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 from cryptography import x509
 
-from services.delivery.peppol.answer import UnusableAnswer, read_answer
+from services.delivery.peppol.answer import UNENCODED, UnusableAnswer, read_answer
 from services.delivery.peppol.lookup import Kept, NotRegistered, NotTold, NotTrusted, Unreachable
 from services.delivery.peppol.metadata import IDS, SMP, WSA, active, check_asked, verified_signer
 from services.delivery.peppol.participant import (
@@ -208,10 +208,9 @@ class Directory:
     async def _get(self, address: str) -> bytes | None:
         """The body, `None` for 404; at most `MOST_METADATA` bytes, no HTTP redirects."""
         self._check_address(address)
-        plain = {"Accept-Encoding": "identity"}
         try:
             async with self._client.stream(
-                "GET", address, headers=plain, follow_redirects=False
+                "GET", address, headers=UNENCODED, follow_redirects=False
             ) as response:
                 if response.status_code == httpx.codes.NOT_FOUND:
                     return None

@@ -10,8 +10,8 @@ from services.identity import announce
 from services.identity.commands import mail
 from services.identity.commands.invitations import Inviting, attach
 from services.identity.commands.sessions import end_sessions_but
-from services.identity.domain.errors import HasAccount, InvitationOver, SignInToAccept, WeakPassword
-from services.identity.domain.passwords import hash_password, strength_of, wrong_password
+from services.identity.domain.errors import HasAccount, InvitationOver, SignInToAccept
+from services.identity.domain.passwords import hash_password, require_good, strength_of
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import companies, invitations, users
 from services.identity.store.invitations import InvitationRow
@@ -75,8 +75,7 @@ async def follow(
     if link.kind == "offer":
         await _accept(db, secret, password, clock, by_mail=by_mail)
         return
-    if problem := wrong_password(password or ""):
-        raise WeakPassword(errors=[{"field": "password", "message": problem}])
+    require_good(password or "")
     assert password is not None  # noqa: S101 — an empty one is wrong
     hashed = await hash_password(password)
     about = (link.user.email, link.user.first_name, link.user.last_name, link.company)

@@ -17,9 +17,8 @@ from services.identity.domain.errors import (
     LastOwner,
     NoSeatLeft,
     NotOneself,
-    WeakPassword,
 )
-from services.identity.domain.passwords import hash_password, strength_of, wrong_password
+from services.identity.domain.passwords import hash_password, require_good, strength_of
 from services.identity.store import companies, invitations, privacy, profiles, users
 from services.identity.store.invitations import InvitationRow
 from services.identity.store.users import MembershipRow, UserRow
@@ -164,8 +163,7 @@ async def change_password(
     db: Database, caller: Principal, present: str, wanted: str, origin: Origin, clock: Clock
 ) -> None:
     """A new password, by the present one; every other session of the user ends."""
-    if problem := wrong_password(wanted):
-        raise WeakPassword(errors=[{"field": "wanted", "message": problem}])
+    require_good(wanted, "wanted")
     user = await confirm_password(db, caller, present, origin, clock)
     password_hash = await hash_password(wanted)
     strength = await strength_of(wanted, user.email, user.first_name, user.last_name)

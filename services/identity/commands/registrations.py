@@ -11,8 +11,8 @@ from uuid import UUID
 
 from services.identity.commands import mail
 from services.identity.commands.companies import Founder, add_founder, check_legal, found_company
-from services.identity.domain.errors import EmailTaken, RegistrationOver, WeakPassword
-from services.identity.domain.passwords import hash_password, strength_of, wrong_password
+from services.identity.domain.errors import EmailTaken, RegistrationOver
+from services.identity.domain.passwords import hash_password, require_good, strength_of
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import registrations, users
 from services.identity.store.companies import CompanyRow
@@ -53,8 +53,7 @@ class SignUp:
 
     async def founder(self, password: str) -> Founder:
         """The first owner, if the password is good enough."""
-        if problem := wrong_password(password):
-            raise WeakPassword(errors=[{"field": "password", "message": problem}])
+        require_good(password)
         about = (self.email, self.first_name, self.last_name, self.legal.name)
         return Founder(
             self.email,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.identity.domain.errors import TooManyAttempts
+from services.identity.domain.errors import TooManyAttempts, WeakPassword
 
 MIN_LENGTH = 12
 T = TypeVar("T")
@@ -30,6 +30,12 @@ def wrong_password(password: str) -> str | None:
     if len(set(password)) < 5:
         return "must not repeat the same few characters"
     return None
+
+
+def require_good(password: str, field: str = "password") -> None:
+    """WeakPassword, naming the field, unless it will do."""
+    if problem := wrong_password(password):
+        raise WeakPassword(errors=[{"field": field, "message": problem}])
 
 
 async def strength_of(password: str, *about: str) -> int:

@@ -33,7 +33,6 @@ async def operations(visitor: Operator) -> Response:
     states, letters, own = await asyncio.gather(
         asyncio.gather(*asked), _all_letters(state.service.kafka), state.service.health()
     )
-    own = {**own, "problems": await state.service.problems()}
     async with state.service.database.system_transaction() as conn:
         deliveries = await dashboard.everywhere(conn)
     return visitor.page(
