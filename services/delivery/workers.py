@@ -1,5 +1,6 @@
 """Wiring of a delivery worker: no HTTP, no broker, and only its own channels' libraries."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from services.delivery.channels import maildir
 from services.delivery.channels.registry import build
 from services.delivery.commands.attempts import Attempts
+from services.delivery.commands.breakers import mind
 from services.delivery.domain.outcome import ChannelName
 from services.delivery.domain.schedule import load_schedule
 from services.delivery.mail import read_mail
@@ -33,7 +35,7 @@ async def run_worker(
         lease,
     )
     built = {name: build(name, settings) for name in channels}
-    chores = {}
+    chores: dict[str, Callable[[], Awaitable[None]]] = {"breakers": partial(mind, attempts)}
     if "email" in built and settings.reports_maildir is not None:
         maildir.require(settings.reports_maildir)
         chores["reports"] = partial(read_mail, db, settings.reports_maildir, system_clock)

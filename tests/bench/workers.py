@@ -21,8 +21,12 @@ from deploy.local import postgres
 from deploy.local.pki import Pki
 from deploy.local.postgres import ServiceDatabase
 from services.delivery.commands import receptions
+from services.delivery.commands.attempts import Attempts
+from services.delivery.commands.breakers import mind
 from services.delivery.commands.receptions import ReceptionBody
 from services.delivery.consumers import schedule_deliveries
+from services.delivery.domain.schedule import load_schedule
+from services.delivery.settings import DeliverySettings
 from services.delivery.store import work
 from shared.access.guard import Principal
 from shared.clock import system_clock
@@ -172,18 +176,47 @@ async def backlog(sizes: tuple[int, ...] = (1_000, 10_000, 100_000), items: int 
             rows.append(
                 Row(f"lease, begin and end of a delivery, {size} due", "none", value, "flat")
             )
+        for size in sizes:
+            rows += await _behind_a_dead_peer(bench, size, items)
     return rows
 
 
-async def _fill(bench: Stand, size: int) -> None:
+async def _behind_a_dead_peer(bench: Stand, size: int, items: int) -> list[Row]:
+    """The same for a healthy peer, with so many due behind the open breaker of another."""
+    await _fill(bench, size, endpoint="dead")
     async with bench.db.system_transaction() as conn:
-        await conn.execute("DELETE FROM delivery")
+        await conn.execute(
+            "INSERT INTO endpoint (endpoint, failures, openings, open_until) "
+            "VALUES ('dead0', 5, 1, now() + interval '1 day') ON CONFLICT DO NOTHING"
+        )
+    schedule = load_schedule(DeliverySettings.model_fields["retries_file"].default)
+    box = load_box(master_key(bench.folder))
+    began = time.perf_counter()
+    await mind(Attempts(bench.db, box, schedule, system_clock, timedelta(minutes=2)))
+    parked = time.perf_counter() - began
+    await _fill(bench, items, among=True)
+    each = await _cycle(bench, items)
+    behind = f"{size} due behind a dead peer"
+    return [
+        Row(f"parking, {behind}", "none", f"{parked:.2f} s, once"),
+        Row(f"lease, begin and end of a delivery to a healthy peer, {behind}", "none",
+            f"{1000 * each:.2f} ms for each", "flat"),
+    ]  # fmt: skip
+
+
+async def _fill(bench: Stand, size: int, *, endpoint: str = "healthy", among: bool = False) -> None:
+    """So many deliveries are due, alone or `among` those that are there."""
+    async with bench.db.system_transaction() as conn:
+        if not among:
+            await conn.execute("DELETE FROM delivery")
         await conn.execute(
             "INSERT INTO delivery (delivery_id, invoice_id, company_id, channel, target, endpoint, route, "
             "state, next_attempt_at, cause, created_at, version) SELECT gen_random_uuid(), "
-            "gen_random_uuid(), gen_random_uuid(), 'peppol', 't', 'e' || n % 50, '{}', 'due', "
+            "gen_random_uuid(), gen_random_uuid(), 'peppol', 't', $2 || n % $3, '{}', 'due', "
             "now() - n * interval '1 ms', gen_random_uuid(), now(), 1 FROM generate_series(1, $1::int) AS n",
             size,
+            endpoint,
+            50 if endpoint == "healthy" else 1,
         )
     owner = await connect(bench.database.owner_dsn, max_size=1)
     await owner.pool.execute("VACUUM ANALYZE delivery")

@@ -22,7 +22,7 @@ from services.delivery.domain.outcome import (
 )
 from services.delivery.domain.progress import Progress, after
 from services.delivery.domain.schedule import Schedule
-from services.delivery.store import work
+from services.delivery.store import breakers, work
 from services.delivery.store.work import AttemptRow, Leased
 from shared import metrics
 from shared.clock import Clock
@@ -74,6 +74,19 @@ class Attempts:
             if kind == "settle":
                 return await self._settle(channel, made, job)
             return await self._send(channel, made, job)
+
+    async def give_up(self, leased: Leased, why: str) -> Outcome:
+        """End a delivery that is leased without an attempt: listed, and a person decides."""
+        kind: Literal["send", "settle"] = "settle" if leased.state == "settling" else "send"
+        async with self.db.system_statement() as conn:
+            found = await work.material(conn, leased.invoice_id)
+        number = str(found[0]["number"]) if found else ""
+        made = _Try(leased, number, attempt_of(leased), kind, self.clock())
+        if kind == "settle":
+            return await self._finish(made, Unknown(f"not looked up: {why}", needs_person=True))
+        return await self._finish(
+            made, Failed(f"not sent: {why}", "endpoint.away", ours=True, last=True)
+        )
 
     async def _send(self, channel: Channel, made: _Try, job: Job) -> Outcome | None:
         try:
@@ -158,22 +171,34 @@ class Attempts:
             )
             if version is None and isinstance(outcome, Delivered):
                 version = await work.prove_late(conn, leased.delivery_id)
-                await work.absolve(conn, leased.endpoint)
+                await breakers.absolve(conn, leased.endpoint)
             if version is None:
                 log.warning("a late result of delivery %s was set aside", leased.delivery_id)
                 return outcome
             await work.add_attempt(conn, _row(made, outcome, ended))
             await self._tell(conn, made, outcome, progress, version, ended)
-            await self._judge(conn, leased, progress)
+            await self._judge(conn, leased, outcome, progress, ended)
             failpoint("deliver.before_commit")
         failpoint("deliver.after_commit")
         _count(leased, made.kind, outcome, ended)
         return outcome
 
-    async def _judge(self, conn: Connection, leased: Leased, progress: Progress) -> None:
-        if progress.blames_endpoint:
-            until = self.clock() + timedelta(seconds=self.schedule.breaker_seconds)
-            await work.blame(conn, leased.endpoint, self.schedule.breaker_failures, until)
+    async def _judge(
+        self, conn: Connection, leased: Leased, outcome: Outcome, progress: Progress, now: datetime
+    ) -> None:
+        """What the result says of the endpoint. Of a probe an unknown outcome is a failure, and a peer
+        that refuses for good answers."""
+        blamed = progress.blames_endpoint
+        if not blamed and await breakers.probes(conn, leased.endpoint, leased.delivery_id):
+            if progress.state == "refused" and isinstance(outcome, Failed) and not outcome.ours:
+                await breakers.absolve(conn, leased.endpoint)
+            blamed = isinstance(outcome, Unknown)
+        if blamed:
+            s = self.schedule
+            await breakers.blame(
+                conn, leased.endpoint, leased.delivery_id, now,
+                s.breaker_failures, s.breaker_seconds, s.breaker_longest,
+            )  # fmt: skip
 
     async def _tell(
         self,

@@ -34,6 +34,8 @@ class Failed:
     """The stored bytes are for an endpoint or a key that is no longer: the next attempt makes others."""
     ours: bool = False
     """The trouble is on this side of the wire: it says nothing about the endpoint."""
+    last: bool = False
+    """No later attempt is made, whatever the schedule says."""
 
 
 @dataclass(frozen=True)

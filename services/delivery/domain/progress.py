@@ -39,7 +39,7 @@ def _after_failure(
 ) -> Progress:
     if not outcome.retryable:
         return Progress("refused", None)
-    wait = schedule.after_failure(channel, attempt)
+    wait = None if outcome.last else schedule.after_failure(channel, attempt)
     blames = not outcome.ours
     if wait is None:
         return Progress("exhausted", None, blames)

@@ -8,6 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+LONGEST_SECONDS = 300.0
+"""For which a breaker opens at most, where the file doesn't say."""
+
 CHANNELS = ("email", "sftp", "ftps", "peppol")
 
 
@@ -19,6 +22,13 @@ class Schedule:
     settle_waits: Mapping[str, Sequence[float]]
     breaker_failures: int
     breaker_seconds: float
+    breaker_longest: float
+
+    def span(self, channel: str) -> timedelta:
+        """How long a delivery is tried, or looked up, from its first failure to the last; a breaker has
+        its turns in any case."""
+        tried, looked_up = sum(self.waits[channel]), sum(self.settle_waits[channel])
+        return timedelta(seconds=max(tried, looked_up, 10 * self.breaker_longest))
 
     def after_failure(self, channel: str, attempt: int) -> timedelta | None:
         """The wait after the failed attempt number `attempt` (from 1); None: exhausted."""
@@ -42,7 +52,9 @@ def load_schedule(path: Path) -> Schedule:
     own = data.get("settle", {})
     settle = {name: _waits(data, "settle", name if name in own else "waits") for name in CHANNELS}
     breaker = data.get("breaker", {})
-    return Schedule(waits, settle, int(breaker["failures"]), float(breaker["seconds"]))
+    seconds = float(breaker["seconds"])
+    longest = max(seconds, float(breaker.get("longest", LONGEST_SECONDS)))
+    return Schedule(waits, settle, int(breaker["failures"]), seconds, longest)
 
 
 def _waits(data: Mapping[str, Any], table: str, name: str) -> Sequence[float]:

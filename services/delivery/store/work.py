@@ -54,14 +54,18 @@ async def lease(
 ) -> list[Leased]:
     """Take what is due: 'due' is to be sent ('leased'), 'unknown' to be settled ('settling').
 
-    Deliveries to an endpoint whose breaker is open are left alone.
+    Deliveries to an endpoint whose breaker isn't closed are left alone (and parked: store/breakers.py), but
+    for the breaker's probe.
     """
     records = await conn.fetch(
-        "WITH due AS (SELECT d.delivery_id FROM delivery d "
-        "  LEFT JOIN endpoint e ON e.endpoint = d.endpoint AND e.open_until > $2 "
-        "  WHERE d.channel = ANY($1) AND d.state IN ('due', 'unknown') AND d.next_attempt_at <= $2 "
-        "  AND e.endpoint IS NULL "
-        "  ORDER BY d.next_attempt_at LIMIT $4 FOR UPDATE OF d SKIP LOCKED) "
+        "WITH due AS (SELECT one.delivery_id FROM unnest($1::text[]) AS wanted(channel) CROSS JOIN LATERAL ("
+        "  SELECT d.delivery_id, d.next_attempt_at FROM delivery d WHERE d.channel = wanted.channel "
+        "  AND d.state IN ('due', 'unknown') AND d.parked_at IS NULL AND d.next_attempt_at <= $2 "
+        "  AND CASE WHEN d.channel = 'email' AND d.state = 'unknown' THEN true "
+        "    WHEN d.delivery_id = ANY(ARRAY(SELECT probe FROM endpoint WHERE open_until IS NOT NULL)) THEN true "
+        "    ELSE d.endpoint <> ALL(ARRAY(SELECT endpoint FROM endpoint WHERE open_until IS NOT NULL)) END "
+        "  ORDER BY d.next_attempt_at LIMIT $4 FOR UPDATE OF d SKIP LOCKED) one "
+        "  ORDER BY one.next_attempt_at LIMIT $4) "
         "UPDATE delivery d SET state = CASE d.state WHEN 'due' THEN 'leased' ELSE 'settling' END, "
         "  lease_until = $3, fence = d.fence + 1 FROM due WHERE d.delivery_id = due.delivery_id "
         "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.endpoint, d.route, "
@@ -80,7 +84,7 @@ async def wake(conn: Connection, channels: Sequence[str], now: datetime) -> None
     await conn.execute(
         "SELECT pg_notify('due_' || named.channel, '') FROM unnest($1::text[]) AS named(channel) WHERE EXISTS ("
         "SELECT FROM delivery d WHERE d.channel = named.channel AND d.state IN ('due', 'unknown') "
-        "AND d.next_attempt_at <= $2)",
+        "AND d.parked_at IS NULL AND d.next_attempt_at <= $2)",
         channels,
         now,
     )
@@ -244,23 +248,6 @@ async def attempts(
         delivery_ids,
     )
     return [AttemptRow(**record) for record in records]
-
-
-async def blame(conn: Connection, endpoint: str, threshold: int, open_until: datetime) -> None:
-    """Count a failure of an endpoint; at `threshold` in a row its breaker opens."""
-    await conn.execute(
-        "INSERT INTO endpoint (endpoint, failures, open_until) VALUES ($1, 1, NULL) "
-        "ON CONFLICT (endpoint) DO UPDATE SET failures = endpoint.failures + 1, "
-        "  open_until = CASE WHEN endpoint.failures + 1 >= $2 THEN $3 ELSE endpoint.open_until END",
-        endpoint,
-        threshold,
-        open_until,
-    )
-
-
-async def absolve(conn: Connection, endpoint: str) -> None:
-    """The endpoint works: forget its failures."""
-    await conn.execute("DELETE FROM endpoint WHERE endpoint = $1", endpoint)
 
 
 async def material(
