@@ -152,8 +152,10 @@ def _addresses(stack: Any) -> None:
         "accounts      admin@cabinet.example (administers companies), marie@brasserie.example (invoices),"
     )
     _say(
-        f"              assistant@brasserie.example (no invoicing), luc@atelier.example; password: {PASSWORD}"
+        "              assistant@brasserie.example (no invoicing), luc@atelier.example, "
+        "stagiaire@cabinet.example"
     )
+    _say(f"password      {PASSWORD}")
     _say("Ctrl-C stops everything; the next start keeps the data")
 
 

@@ -62,6 +62,8 @@ MENUISERIE = {
     "address": {"country": "BE"},
 }
 """Its legal information isn't complete: facturation can't be switched on."""
+TRAINEE = "stagiaire@cabinet.example"
+"""Of the firm, without the right to mass deployment."""
 
 COMPTOIR = {
     "name": "Comptoir Général",
@@ -173,10 +175,10 @@ async def company_user(
     company: UUID,
     email: str,
     names: tuple[str, str],
-    profile: str,
+    profile: str | None,
     language: str = "fr",
 ) -> None:
-    """A user of a company with a profile and the demo's password, made at the first run."""
+    """A user of a company with a profile (or none) and the demo's password, made at the first run."""
     users = await admin.ask("identity", "GET", f"/v1/companies/{company}/users")
     if any(user["email"] == email for user in users):
         return
@@ -184,7 +186,7 @@ async def company_user(
     body = {
         "email": email, "first_name": names[0], "last_name": names[1], "role": "employee",
         "language": language,
-        "profile_id": next(p["profile_id"] for p in profiles if p["name"] == profile),
+        "profile_id": next((p["profile_id"] for p in profiles if p["name"] == profile), None),
         "apps": ["invoices", "purchases", "peppol", "statistics"],
     }  # fmt: skip
     await admin.ask("identity", "POST", f"/v1/companies/{company}/users", json=body)

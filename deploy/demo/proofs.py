@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from deploy.demo.browser import Browser
 from deploy.demo.people import Person, Refused
 from deploy.demo.waiting import until
 from deploy.local.stack import Stack
@@ -78,6 +79,7 @@ class Proofs:
                 )
             )
             self._say(f"      {delivery['channel']:7} {_proof(delivery)}")
+        await _on_the_page(person, invoice, [d for d in deliveries if d["state"] == "delivered"])
 
     async def _at_peer(self, delivery: dict[str, Any]) -> bool:
         """Exactly one copy, by the peer's own count."""
@@ -92,6 +94,23 @@ class Proofs:
             listed = (await client.get(self.stack.url("filedrop") + "/files.json")).json()
         name = Path(delivery["proof"]["path"]).name
         return sum(Path(file["path"]).name == name for file in listed) == 1
+
+
+async def _on_the_page(
+    person: Person, invoice: dict[str, Any], deliveries: list[dict[str, Any]]
+) -> None:
+    """The invoice's page, as its issuer sees it, tells every proof."""
+    browser = Browser(person.urls["portal"])
+    try:
+        await browser.sign_in(person.email)
+        await browser.open(f"/invoices/{invoice['invoice_id']}")
+    finally:
+        await browser.close()
+    for delivery in deliveries:
+        if _proof(delivery).removeprefix("receipt ").split(" (")[0] not in browser.text:
+            raise Refused(
+                f"the page of {invoice['number']} doesn't tell the proof by {delivery['channel']}"
+            )
 
 
 def _proof(delivery: dict[str, Any]) -> str:

@@ -3,15 +3,11 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import httpx
-
-from deploy.demo import incoming, paperwork, people
+from deploy.demo import activation, incoming, paperwork, people
 from deploy.demo.people import Person, Refused
 from deploy.demo.proofs import Proofs, Row
-from deploy.demo.waiting import until
 from deploy.local.stack import Stack
 
 Say = Callable[[str], None]
@@ -34,11 +30,12 @@ class Story:
         """The whole story; raises Refused or NeverCame at the first thing that fails."""
         try:
             admin, brasserie, atelier = await self._set_up()
-            await self._preconditions(admin)
+            trainee = await self._signed_in(people.TRAINEE)
+            await activation.preconditions(self.stack, admin, trainee, self._tell)
             await self._switch_on(admin, brasserie, "Brasserie du Parc", "Gérant", "Comptable")
             await self._switch_on(admin, atelier, "Atelier Lumière", "Gérant")
             marie = await self._signed_in("marie@brasserie.example")
-            await self._who_may(marie, "assistant@brasserie.example")
+            await self._who_may(marie, await self._signed_in("assistant@brasserie.example"))
             await self._refused_by_the_rules(marie)
             await self._issue_and_prove(marie)
             luc = await self._signed_in("luc@atelier.example")
@@ -67,6 +64,7 @@ class Story:
         brasserie = await people.managed_company(admin, people.BRASSERIE)
         atelier = await people.managed_company(admin, people.ATELIER)
         await people.managed_company(admin, people.MENUISERIE)
+        await people.company_user(admin, admin.company_id, people.TRAINEE, ("Hugo", "Martin"), None)
         for email, names, profile in (
             ("marie@brasserie.example", ("Marie", "Dubois"), "Gérant"),
             ("assistant@brasserie.example", ("Tom", "Peeters"), "Assistant"),
@@ -76,77 +74,22 @@ class Story:
             admin, atelier, "luc@atelier.example", ("Luc", "Moreau"), "Gérant"
         )
         for company in (brasserie, atelier):
-            await self._subscribe(company)
+            await activation.subscribe(self.stack, company, "invoicing")
         self.stack.register(people.BRASSERIE["peppol_id"], at_ours=True)  # type: ignore[arg-type]
         for buyer in (people.COMPTOIR, people.QUINCAILLERIE):
             self.stack.register(str(buyer["peppol_id"]))
         self._tell("Cabinet Delcourt administers three companies; two have subscribed to invoicing")
         return admin, brasserie, atelier
 
-    async def _subscribe(self, company: UUID) -> None:
-        from services.portal.commands.activation import set_subscription
-        from shared.database import connect
-        from shared.events import Actor
-
-        db = await connect(self.stack.environments["portal"]["PORTAL_DATABASE_URL"], max_size=1)
-        try:
-            operator = Actor(kind="system", id="operator")
-            await set_subscription(db, company, "standard", ["invoicing"], 5, operator)
-        finally:
-            await db.close()
-
-    async def _preconditions(self, admin: Person) -> None:
-        company = await people.managed_company(admin, people.MENUISERIE)
-        change = {"enabled": True, "profile_ids": []}
-        path = f"/api/v1/companies/{company}/portal/billing/preview"
-
-        async def heard_of() -> httpx.Response | None:
-            answer = await admin.call("portal", "POST", path, json=change)
-            return answer if answer.status_code not in (404, 503) else None
-
-        refused = await until("the portal hearing of Menuiserie Janssens", heard_of)
-        if refused.status_code != 409:
-            raise Refused(f"an unsubscribed company was answered {refused.status_code}")
-        self._tell(f"Menuiserie Janssens is refused: {refused.json()['detail']}")
-
     async def _switch_on(self, admin: Person, company: UUID, name: str, *profiles: str) -> None:
-        path = f"/api/v1/companies/{company}/portal"
-
-        async def known() -> dict[str, Any] | None:
-            answer = await admin.call("portal", "GET", path)
-            if answer.is_error:
-                return None
-            body: dict[str, Any] = answer.json()
-            names = {p["name"] for p in body["profiles"]}
-            ready = body["subscribed"] and body["users"] and set(profiles) <= names
-            return body if ready else None
-
-        portal = await until(f"the portal hearing of {name}", known)
-        ids = [p["profile_id"] for p in portal["profiles"] if p["name"] in profiles]
-        change = {"enabled": True, "profile_ids": ids}
-        warning = await admin.ask("portal", "POST", f"{path}/billing/preview", json=change)
-        confirmation = {**change, "preview": warning["preview"]}
-        await admin.ask("portal", "PUT", f"{path}/billing", json=confirmation)
-        gains = ", ".join(m["name"] for m in warning["gains"]) or "nobody new"
+        gains = await activation.switch_on(admin, company, name, *profiles)
         self._tell(f"facturation is on for {name} ({', '.join(profiles)}); gains access: {gains}")
 
-    async def _who_may(self, chosen: Person, other_email: str) -> None:
-        async def allowed() -> bool:
-            answers = [
-                await chosen.call("billing", "GET", "/v1/drafts"),
-                await chosen.call("delivery", "GET", "/v1/deliveries"),
-            ]
-            return all(a.status_code == 200 for a in answers)
-
-        began = time.monotonic()
-        await until("access for the chosen profile", allowed, 10, 0.01)
-        other = await self._signed_in(other_email)
-        refused = await other.call("billing", "GET", "/v1/drafts")
-        if refused.status_code != 403:
-            raise Refused(f"a profile that wasn't chosen was answered {refused.status_code}")
+    async def _who_may(self, chosen: Person, other: Person) -> None:
+        took = await activation.who_may(chosen, other)
         self._tell(
-            f"Marie (Gérant) reaches invoicing {1000 * (time.monotonic() - began):.0f} ms after the "
-            "change; Tom (Assistant) gets 403"
+            f"Marie (Gérant) reaches invoicing {1000 * took:.0f} ms after the change; "
+            "Tom (Assistant) has no link to it and gets 403"
         )
 
     async def _refused_by_the_rules(self, person: Person) -> None:
