@@ -8,6 +8,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -38,6 +40,11 @@ class SecretBox:
             return AESGCM(self.keys[number]).decrypt(nonce, rest, row.bytes)
         except InvalidTag as error:
             raise Unreadable from error
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys for something else than sealing, one of each master key in their order (HKDF, RFC 5869)."""
+        info = purpose.encode()
+        return tuple(HKDF(SHA256(), KEY_BYTES, None, info).derive(key) for key in self.keys)
 
     def stale(self, sealed: bytes) -> bool:
         """Whether `sealed` was made with an older key than the newest."""

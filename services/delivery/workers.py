@@ -27,9 +27,10 @@ async def run_worker(
     url = settings.database_url.get_secret_value()
     db = await connect_when_there(url, min_size=0, max_everywhere=max(4, settings.in_flight // 2))
     lease = timedelta(seconds=settings.lease_seconds)
+    box = load_box(settings.master_key_file)
     attempts = Attempts(
         db,
-        load_box(settings.master_key_file),
+        box,
         load_schedule(Path(settings.retries_file)),
         system_clock,
         lease,
@@ -38,7 +39,7 @@ async def run_worker(
     chores: dict[str, Callable[[], Awaitable[None]]] = {"breakers": partial(mind, attempts)}
     if "email" in built and settings.reports_maildir is not None:
         maildir.require(settings.reports_maildir)
-        chores["reports"] = partial(read_mail, db, settings.reports_maildir, system_clock)
+        chores["reports"] = partial(read_mail, db, box, settings.reports_maildir, system_clock)
     worker = Worker(
         db, url, built, attempts, system_clock, settings.in_flight, lease, chores, pulse or Pulse()
     )

@@ -50,6 +50,8 @@ class Behaviour:
     times: int = -1
     """How many messages the two above hold for; -1 for ever."""
     offers_dsn: bool = True
+    closes: str = ""
+    """"MAIL" or "RCPT": a connection's second message gets 421 there, and the connection ends."""
 
     def once(self) -> bool:
         """Whether the next message meets the misbehaviour; counts down."""
@@ -123,19 +125,35 @@ class Store:
 class Server(SMTP):
     """aiosmtpd plus the parameters of RFC 3461, which it would refuse."""
 
+    messages = 0
+    """Begun on this connection."""
+
     async def smtp_MAIL(self, arg: str | None) -> None:
+        self.messages += 1
+        if await self._closes("MAIL"):
+            return
         rest, parameters = dsn.split_parameters(arg, ("RET", "ENVID"))
         self.dsn_envelope_id = dsn.xtext(parameters.get("ENVID", ""))
         self.dsn_notify: dict[str, set[str]] = {}
         await super().smtp_MAIL(rest)
 
     async def smtp_RCPT(self, arg: str | None) -> None:
+        if await self._closes("RCPT"):
+            return
         rest, parameters = dsn.split_parameters(arg, ("NOTIFY", "ORCPT"))
         before = len(self.envelope.rcpt_tos) if self.envelope else 0
         await super().smtp_RCPT(rest)
         if self.envelope and len(self.envelope.rcpt_tos) > before:
             wishes = parameters.get("NOTIFY", "").upper()
             self.dsn_notify[self.envelope.rcpt_tos[-1]] = set(wishes.split(",")) - {""}
+
+    async def _closes(self, at: str) -> bool:
+        if self.messages < 2 or self.event_handler.behaviour.closes != at:
+            return False
+        await self.push("421 4.7.0 mailbox.localhost has served you for long enough")
+        if self.transport is not None:
+            self.transport.close()
+        return True
 
 
 class Handler:

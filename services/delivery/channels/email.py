@@ -22,6 +22,8 @@ from services.delivery.domain.outcome import (
     Unknown,
 )
 
+CLOSING = 421
+
 WORTH_A_THREAD = 256 * 1024
 """Bytes of attachments from which building a message takes more than a few milliseconds."""
 
@@ -158,16 +160,22 @@ class EmailChannel:
     async def _open_envelope(
         self, job: Job, recipients: list[str]
     ) -> tuple[aiosmtplib.SMTP, dict[str, str]]:
-        """MAIL and RCPT on a kept connection, or on a new one where the kept one had died."""
+        """MAIL and RCPT on a kept connection, or on a new one where the kept one had died, or its server
+        says 421: it closes what has been idle, or open, for long enough."""
         kept = self._pool.take("")
         if kept is not None:
             try:
                 return kept, await self._envelope(kept, job, recipients)
-            except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError):
+            except (
+                _Closing, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError,
+            ):  # fmt: skip
                 kept.close()
         smtp = await self._connect()
         try:
             return smtp, await self._envelope(smtp, job, recipients)
+        except _Closing as error:
+            smtp.close()
+            raise _NotSent(_failed(error.answer)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             smtp.close()
             raise _NotSent(_failed(error)) from error
@@ -175,9 +183,10 @@ class EmailChannel:
     async def _envelope(
         self, smtp: aiosmtplib.SMTP, job: Job, recipients: list[str]
     ) -> dict[str, str]:
-        """The refused recipients with the server's words; _NotSent when nobody is left."""
+        """The refused recipients with the server's words; _NotSent when nobody is left, _Closing when
+        the server ends the connection instead."""
         dsn = smtp.supports_extension("dsn")
-        options = [f"ENVID={job.delivery_id}", "RET=HDRS"] if dsn else []
+        options = [f"ENVID={job.envelope_id}", "RET=HDRS"] if dsn else []
         if smtp.supports_extension("size"):
             options.append(f"SIZE={len(job.prepared or b'')}")
         refused: dict[str, str] = {}
@@ -188,9 +197,13 @@ class EmailChannel:
                 try:
                     await smtp.rcpt(recipient, options=["NOTIFY=SUCCESS,FAILURE"] if dsn else [])
                 except aiosmtplib.SMTPRecipientRefused as error:
+                    if error.code == CLOSING:
+                        raise
                     refused[recipient] = _line(error)
                     reasons.append(error)
         except aiosmtplib.SMTPResponseException as error:
+            if error.code == CLOSING:
+                raise _Closing(error) from error
             await self._keep(smtp)
             raise _NotSent(_failed(error)) from error
         if len(refused) == len(recipients):
@@ -276,6 +289,14 @@ class EmailChannel:
             smtp.close()
         else:
             self._pool.give("", smtp)
+
+
+class _Closing(Exception):
+    """The server answers 421 and closes the connection (RFC 5321, 3.8)."""
+
+    def __init__(self, answer: aiosmtplib.SMTPResponseException) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
 
 
 class _NotSent(Exception):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
 
 from services.delivery.channels.email_texts import one_line, reading
@@ -14,6 +14,18 @@ _SIGNED_HEADERS = (
     b"from", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id",
     b"mime-version", b"content-type",
 )  # fmt: skip
+
+
+class _OneLine(EmailPolicy):
+    """The Message-ID is never folded: not every server finds one that begins on the second line."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name.lower() == "message-id":
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _OneLine(linesep=SMTP.linesep)
 
 
 @dataclass(frozen=True)
@@ -39,17 +51,18 @@ class Heading:
 
 def message_id(job: Job, sender: str) -> str:
     """Stable for a delivery, so that a mailbox shows one message however often it is sent."""
-    return f"<{job.delivery_id}@{sender.rpartition('@')[2]}>"
+    return f"<{job.envelope_id}@{sender.rpartition('@')[2]}>"
 
 
 def build(job: Job, heading: Heading, dkim: Dkim | None = None) -> bytes:
-    """The whole message with CRLF line ends and no line over 78 bytes; Refused for unusable names.
+    """The whole message with CRLF line ends and no line over 78 bytes but the Message-ID's;
+    Refused for unusable names.
 
     Bodies are quoted-printable or base64, so that no server needs to rewrap a line and break the
     signature.
     """
     words = reading(job, heading.language)
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     try:
         message["From"] = Address(one_line(job.seller_name), addr_spec=heading.sender)
         if heading.reply_to:

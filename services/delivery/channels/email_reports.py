@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from email.message import Message
 from email.policy import compat32
 from typing import Literal
-from uuid import UUID
 
 Fate = Literal["delivered", "failed", "delayed"]
 
@@ -15,8 +14,8 @@ Fate = Literal["delivered", "failed", "delayed"]
 class Report:
     """What a server says became of one recipient's copy."""
 
-    delivery_id: UUID | None
-    """From the envelope id that was sent along; None when the server dropped it."""
+    envelope_id: str
+    """That was sent along; empty when the server dropped it."""
     message_id: str
     """Of the original, where its headers were returned; else empty."""
     recipient: str
@@ -43,16 +42,16 @@ def read_reports(content: bytes) -> list[Report]:
     about = [block for block in blocks if isinstance(block, Message)]
     if not about:
         return []
-    delivery_id = _uuid(str(about[0].get("Original-Envelope-Id", "")))
+    envelope_id = str(about[0].get("Original-Envelope-Id", "")).strip()
     original = _original_message_id(message)
     return [
         report
         for block in about[1:]
-        if (report := _report(block, delivery_id, original)) is not None
+        if (report := _report(block, envelope_id, original)) is not None
     ]
 
 
-def _report(block: Message, delivery_id: UUID | None, original: str) -> Report | None:
+def _report(block: Message, envelope_id: str, original: str) -> Report | None:
     action = str(block.get("Action", "")).strip().lower()
     status = str(block.get("Status", "")).strip()
     fate: Fate
@@ -66,7 +65,7 @@ def _report(block: Message, delivery_id: UUID | None, original: str) -> Report |
         return None
     diagnostic = str(block.get("Diagnostic-Code", "")).partition(";")[2].strip()
     return Report(
-        delivery_id=delivery_id,
+        envelope_id=envelope_id,
         message_id=original,
         recipient=str(block.get("Final-Recipient", "")).partition(";")[2].strip(),
         fate=fate,
@@ -86,10 +85,3 @@ def _original_message_id(message: Message) -> str:
             inner = next((part for part in payload if isinstance(part, Message)), None)
             return str(inner.get("Message-ID", "")) if inner is not None else ""
     return ""
-
-
-def _uuid(value: str) -> UUID | None:
-    try:
-        return UUID(value.strip())
-    except ValueError:
-        return None

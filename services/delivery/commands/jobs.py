@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from services.delivery.domain.envelope_ids import PURPOSE, envelope_id
 from services.delivery.domain.outcome import Attachment, Job
 from services.delivery.domain.reports import judge
 from services.delivery.store import reports, work
@@ -48,6 +49,7 @@ async def read_job(
         prepared=leased.prepared,
         meta=meta,
         last_step=last_step,
+        envelope_id=_envelope_id(box, leased),
         may_have=leased.handed_over,
     )
 
@@ -69,6 +71,12 @@ async def _reported(db: Database, leased: Leased) -> dict[str, str]:
         return {}
     hard = "true" if verdict.hard else "false"
     return {"report_fate": verdict.fate, "report_words": verdict.words, "report_hard": hard}
+
+
+def _envelope_id(box: SecretBox, leased: Leased) -> str:
+    if leased.channel != "email":
+        return ""
+    return envelope_id(box.derived(PURPOSE), leased.delivery_id)
 
 
 def _secrets(box: SecretBox, leased: Leased) -> dict[str, str]:

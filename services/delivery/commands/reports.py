@@ -2,12 +2,13 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from services.delivery import announce
 from services.delivery.channels.email_reports import Report, read_reports
+from services.delivery.domain.envelope_ids import delivery_of
 from services.delivery.domain.reports import bounced, judge
 from services.delivery.store import deliveries, plans, reports, work
 from services.delivery.store.reports import Reported, ReportRow
@@ -19,17 +20,23 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 
 
-async def take_in(db: Database, message: bytes, now: datetime) -> int:
-    """Keep what a message reports of our deliveries; how many reports were new."""
+async def take_in(db: Database, keys: Sequence[bytes], message: bytes, now: datetime) -> int:
+    """Keep what a message reports of our deliveries; how many reports were new.
+
+    `keys`: of the ids that our e-mails carry. Whoever reports on one without its id is not believed.
+    """
     found = read_reports(message)
     async with db.system_transaction() as conn:
-        return sum([await reports.add(conn, r) for r in map(_row(now), found) if r is not None])
+        rows = map(_row(keys, now), found)
+        return sum([await reports.add(conn, row) for row in rows if row is not None])
 
 
-def _row(now: datetime) -> Callable[[Report], ReportRow | None]:
+def _row(keys: Sequence[bytes], now: datetime) -> Callable[[Report], ReportRow | None]:
     def row(report: Report) -> ReportRow | None:
-        delivery_id = report.delivery_id or _from_message_id(report.message_id)
+        named = (report.envelope_id, _in_message_id(report.message_id))
+        delivery_id = next(filter(None, (delivery_of(keys, one) for one in named)), None)
         if delivery_id is None:
+            log.warning("a report that names no e-mail of ours is set aside: %.200r", named)
             return None
         recipient = report.recipient.replace("\0", "\ufffd").lower()
         words = report.words.replace("\0", "\ufffd")
@@ -38,12 +45,9 @@ def _row(now: datetime) -> Callable[[Report], ReportRow | None]:
     return row
 
 
-def _from_message_id(value: str) -> UUID | None:
-    found = re.match(r"<([0-9a-f-]{36})@", value)
-    try:
-        return UUID(found.group(1)) if found else None
-    except ValueError:
-        return None
+def _in_message_id(value: str) -> str:
+    found = re.match(r"<([^@>]+)@", value.strip())
+    return found.group(1) if found else ""
 
 
 async def apply(db: Database, now: datetime) -> int:

@@ -95,6 +95,8 @@ class Job:
     last_step: Callable[[], Awaitable[None]] = no_last_step
     """Awaited before the step after which the peer may have the document: commits that it is taken.
     Raises `NotTaken`, and then the channel takes no further step."""
+    envelope_id: str = ""
+    """By what reports on an e-mail name it; of e-mail alone."""
     may_have: bool = True
     """To `settle`: whether the attempt got as far as its last step."""
 

@@ -161,7 +161,7 @@ class Delivering:
             kept = Counter(r.instance_identifier for r in self.network.peer.store.received)
             return kept[str(identity)]
         if delivery["channel"] == "email":
-            return sum(r.envelope_id == str(identity) for r in self.mail.store.all())
+            return sum(r.envelope_id.startswith(f"{identity}.") for r in self.mail.store.all())
         return sum(identity.hex in f.path for f in self.drop.files())
 
     @asynccontextmanager

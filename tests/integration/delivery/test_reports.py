@@ -10,7 +10,9 @@ import pytest
 from deploy.local.peers import dsn
 from deploy.local.process import stop
 from services.delivery.channels.email import SmtpServer
+from services.delivery.domain.envelope_ids import PURPOSE, envelope_id
 from shared.problems import Conflict
+from shared.secretbox import add_key, load_box
 from tests.integration.alone import started
 from tests.integration.delivery.channels import debian
 from tests.integration.delivery.conftest import Delivering
@@ -19,11 +21,24 @@ from tests.services import eventually
 BUYER = "buyer@example.org"
 
 
-def returned(delivering: Delivering, delivery_id: UUID, action: str, status: str) -> None:
-    """A report comes back to the sender's mailbox."""
+def returned(
+    delivering: Delivering,
+    delivery_id: UUID,
+    action: str,
+    status: str,
+    *,
+    envelope: str | None = None,
+    message: str | None = None,
+) -> None:
+    """A report comes back to the sender's mailbox; it names the e-mail as the e-mail names itself, or
+    as somebody made up."""
     assert delivering.settings.reports_maildir is not None
-    content = f"Message-ID: <{delivery_id}@facteur.example>\r\n\r\n".encode()
-    report = dsn.success("mx.example.org", "f@facteur.example", [BUYER], str(delivery_id), content)
+    keys = load_box(delivering.settings.master_key_file).derived(PURPOSE)
+    own = envelope_id(keys, delivery_id)
+    named = own if message is None else message
+    content = f"Message-ID: <{named}@facteur.example>\r\n\r\n".encode()
+    known_as = own if envelope is None else envelope
+    report = dsn.success("mx.example.org", "f@facteur.example", [BUYER], known_as, content)
     report = report.replace(b"Action: delivered", f"Action: {action}".encode())
     report = report.replace(b"Status: 2.0.0", f"Status: {status}".encode())
     assert f"Status: {status}".encode() in report
@@ -136,6 +151,43 @@ async def test_what_comes_back_for_good_is_told_and_what_is_late_is_noted(
             await delivering.resend(row["delivery_id"])
             _, again = await delivering.over()
             assert again["state"] == "delivered"
+
+
+async def test_who_has_not_seen_the_e_mail_reports_nothing_on_it(
+    delivering: Delivering, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Knowing the delivery's id isn't enough; one of the two ids is, as servers drop the other."""
+    await delivering.issue(await delivering.customer("email"))
+    async with delivering.worker("email"):
+        (row,) = await delivering.over()
+        identity = row["delivery_id"]
+        guessed = f"{identity}.{'0' * 32}"
+        for envelope, message in ((str(identity), str(identity)), (guessed, guessed), ("", "")):
+            returned(delivering, identity, "failed", "5.1.1", envelope=envelope, message=message)
+        await read(delivering)
+        (row,) = await delivering.deliveries()
+        assert row["state"] == "delivered"
+        assert caplog.text.count("names no e-mail of ours") == 3
+        returned(delivering, identity, "failed", "5.1.1", envelope="QQ123")
+        await read(delivering)
+        (row,) = await delivering.deliveries()
+    assert row["state"] == "bounced"
+
+
+async def test_an_e_mail_of_before_a_new_master_key_is_still_reported_on(
+    delivering: Delivering,
+) -> None:
+    await delivering.issue(await delivering.customer("email"))
+    async with delivering.worker("email"):
+        (row,) = await delivering.over()
+    identity = row["delivery_id"]
+    (sent,) = [r for r in delivering.mail.store.all() if r.envelope_id]
+    add_key(delivering.settings.master_key_file)
+    async with delivering.worker("email"):
+        returned(delivering, identity, "failed", "5.1.1", envelope=sent.envelope_id, message="")
+        await read(delivering)
+        (row,) = await delivering.deliveries()
+    assert row["state"] == "bounced"
 
 
 async def test_postfix_says_what_became_of_it(delivering: Delivering, workplace: Path) -> None:

@@ -112,6 +112,7 @@ def job() -> JobFactory:
             "original": attachment("2026-00042.xml", "application/xml", ORIGINAL),
             "readable": attachment("2026-00042.pdf", "application/pdf", READABLE),
             "prepared": None,
+            "envelope_id": f"{uuid4()}.{uuid4().hex}",
         }
         return Job(**{**values, **changed})  # type: ignore[arg-type]
 

@@ -74,12 +74,12 @@ async def test_postfix_delivers_and_reports(
     assert isinstance(outcome, Delivered), outcome
     assert "queued as" in outcome.words
 
-    content = await arrived(postfix[1] / "achats", str(asked.delivery_id).encode())
+    content = await arrived(postfix[1] / "achats", asked.envelope_id.encode())
     sent = (ready.prepared or b"").replace(b"\r\n", b"\n")
     # postfix puts its own header lines on top, the rest is what was sent
     assert content.endswith(sent)
 
-    [report] = await reports(postfix[1], ready.delivery_id.hex)
+    [report] = await reports(postfix[1], ready.envelope_id)
     assert (report.fate, report.recipient) == ("delivered", "achats@buyer.example")
 
 
@@ -99,12 +99,12 @@ async def test_postfix_bounces_are_read(
     assert not refused.retryable
 
 
-async def reports(mail: Path, delivery_hex: str) -> list[Report]:
+async def reports(mail: Path, envelope_id: str) -> list[Report]:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         for content in messages(mail / "billing"):
             found = read_reports(content)
-            if found and found[0].delivery_id and found[0].delivery_id.hex == delivery_hex:
+            if found and found[0].envelope_id == envelope_id:
                 return found
         await asyncio.sleep(0.05)
     raise AssertionError("no report came back")

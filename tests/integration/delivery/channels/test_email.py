@@ -54,8 +54,9 @@ async def test_the_message_arrives_byte_for_byte(
         "chef@buyer.example",
         "archive@seller.example",
     ]
-    assert received.envelope_id == str(ready.delivery_id)
-    assert received.message_id == f"<{ready.delivery_id}@seller.example>"
+    assert received.envelope_id == ready.envelope_id
+    assert f"\r\nMessage-ID: <{ready.envelope_id}@".encode() in (ready.prepared or b"")
+    assert received.message_id == f"<{ready.envelope_id}@seller.example>"
 
 
 async def test_attachments_are_the_stored_bytes_and_bcc_stays_out(
@@ -236,9 +237,9 @@ async def test_a_report_settles_what_is_unknown(
 
     returned = next(m for m in mail_peer.store.all() if not m.mail_from)
     reports = read_reports(mail_peer.store.content(returned.id))
-    assert {report.delivery_id for report in reports} == {ready.delivery_id}
+    assert {report.envelope_id for report in reports} == {ready.envelope_id}
     assert {report.fate for report in reports} == {"delivered"}
-    assert reports[0].message_id == f"<{ready.delivery_id}@seller.example>"
+    assert reports[0].message_id == f"<{ready.envelope_id}@seller.example>"
     meta = {"report_fate": reports[0].fate, "report_words": reports[0].words}
     settled = await email.settle(dataclasses.replace(ready, meta=meta))
     assert isinstance(settled, Delivered)
@@ -252,6 +253,32 @@ async def test_a_server_that_is_down_is_a_retryable_failure(
     assert isinstance(outcome, Failed)
     assert outcome.retryable
     assert outcome.code == "email.connection"
+
+
+@pytest.mark.parametrize("at", ["MAIL", "RCPT"])
+async def test_a_server_that_closes_a_kept_connection_gets_the_message_on_a_new_one_at_once(
+    email: EmailChannel, mail_peer: Mailbox, job: JobFactory, at: str
+) -> None:
+    mail_peer.behaviour.closes = at
+    for _ in range(3):
+        outcome = await email.send(
+            await prepared(email, job(route={"to": ["achats@buyer.example"]}))
+        )
+        assert isinstance(outcome, Delivered), outcome
+        assert outcome.proof["recipients"] == "1 of 1"
+    kept = [r for r in mail_peer.store.all() if r.envelope_id]
+    assert len({r.envelope_id for r in kept}) == len(kept) == 3
+
+
+async def test_a_server_that_closes_every_connection_is_not_asked_for_ever(
+    email: EmailChannel, mail_peer: Mailbox, job: JobFactory
+) -> None:
+    mail_peer.behaviour.refuse = {"chef@buyer.example": "421 4.3.2 shutting down"}
+    outcome = await email.send(await prepared(email, job(route=ROUTE)))
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, outcome.retryable) == ("email.refused", True)
+    assert outcome.words.startswith("421 4.3.2")
+    assert mail_peer.store.all() == [], "some got it, and all would get it again"
 
 
 async def test_an_untrusted_certificate_sends_nothing(

@@ -52,16 +52,16 @@ def test_what_became_of_it(action: str, status: str, fate: str, hard: bool) -> N
         "Diagnostic-Code: smtp; 550 no such user"
     )
     [found] = read_reports(report(block))
-    assert (found.delivery_id, found.recipient) == (DELIVERY, "a@buyer.example")
+    assert (found.envelope_id, found.recipient) == (str(DELIVERY), "a@buyer.example")
     assert (found.fate, found.hard) == (fate, hard)
     assert found.words == f"{status} 550 no such user"
     assert found.message_id == f"<{DELIVERY}@seller.example>"
 
 
-def test_an_unknown_envelope_leaves_the_message_id() -> None:
+def test_the_message_id_is_told_beside_another_envelope() -> None:
     block = "Final-Recipient: rfc822; a@buyer.example\nAction: failed\nStatus: 5.1.1"
     [found] = read_reports(report(block, envelope="QQ123"))
-    assert found.delivery_id is None
+    assert found.envelope_id == "QQ123"
     assert found.message_id == f"<{DELIVERY}@seller.example>"
 
 
