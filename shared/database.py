@@ -31,6 +31,7 @@ UNAVAILABLE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server said that it goes, and the line isn't closed yet
     asyncpg.PostgresConnectionError,  # class 08
     asyncpg.InvalidAuthorizationSpecificationError,  # 28: a password that was changed
     asyncpg.InsufficientResourcesError,  # 53: disk, memory, connections
