@@ -1,14 +1,17 @@
 """What delivery shows. Secrets are never shown again; a way only says whether it has one."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.delivery.channels.registry import fingerprint
 from services.delivery.store import deliveries, received, receptions, work
 from services.delivery.store.deliveries import DeliveryRow
 from services.delivery.store.received import ReceivedRow
 from services.delivery.store.receptions import WayRow
 from services.delivery.store.work import AttemptRow
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.problems import NotFound
 
 PAGE = 200
@@ -20,8 +23,16 @@ def way_view(row: WayRow) -> dict[str, Any]:
         "channel": row.channel,
         "target": row.target,
         "settings": row.route,
-        "has_password": row.secrets is not None,
+        "has_password": row.has_password,
+        "public_key": _public_key(row),
     }
+
+
+def _public_key(row: WayRow) -> dict[str, str] | None:
+    """Of the private key that the way signs in with: for the server's `authorized_keys`, and to compare."""
+    if row.public_key is None:
+        return None
+    return {"openssh": row.public_key, "fingerprint": fingerprint(row.public_key)}
 
 
 def attempt_view(row: AttemptRow) -> dict[str, Any]:
@@ -78,14 +89,40 @@ async def reception(db: Database, company_id: UUID, customer_id: UUID) -> dict[s
     return {"customer_id": str(customer_id), "ways": [way_view(row) for row in rows]}
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which deliveries to show: `limit` of them from the one that follows `after`, the last one seen."""
+
+    state: str | None = None
+    invoice_id: UUID | None = None
+    after: UUID | None = None
+    limit: int = PAGE
+
+
 async def find_deliveries(
-    db: Database, company_id: UUID, state: str | None, invoice_id: UUID | None
-) -> list[dict[str, Any]]:
-    """Deliveries, newest first, with their attempts."""
+    db: Database, company_id: UUID, wanted: Wanted
+) -> tuple[list[dict[str, Any]], bool]:
+    """Deliveries, newest first, with their attempts; and whether there are more."""
     async with db.transaction(company_id) as conn:
-        rows = await deliveries.listed(conn, company_id, state, invoice_id, PAGE)
-        made = await work.attempts(conn, company_id, [r.delivery_id for r in rows])
-    return [delivery_view(r, [a for a in made if a.delivery_id == r.delivery_id]) for r in rows]
+        after = await _place_of(conn, company_id, wanted.after)
+        rows = await deliveries.listed(
+            conn, company_id, wanted.state, wanted.invoice_id, after, wanted.limit + 1
+        )
+        shown, more = rows[: wanted.limit], len(rows) > wanted.limit
+        made = await work.attempts(conn, company_id, [r.delivery_id for r in shown])
+    views = [delivery_view(r, [a for a in made if a.delivery_id == r.delivery_id]) for r in shown]
+    return views, more
+
+
+async def _place_of(
+    conn: Connection, company_id: UUID, delivery_id: UUID | None
+) -> tuple[datetime, UUID] | None:
+    if delivery_id is None:
+        return None
+    planned = await deliveries.planned_at(conn, company_id, delivery_id)
+    if planned is None:
+        raise NotFound("`after` names no delivery of this company.")
+    return planned, delivery_id
 
 
 async def purchases(db: Database, company_id: UUID, state: str) -> list[dict[str, Any]]:

@@ -31,6 +31,20 @@ def route_model(name: ChannelName) -> type[BaseModel]:
     return PeppolRoute
 
 
+def public_half(private_key: str) -> str:
+    """Of a customer's key for SFTP; ValueError says what is wrong with it."""
+    from services.delivery.channels import sftp_keys
+
+    return sftp_keys.public_half(private_key)
+
+
+def fingerprint(public_key: str) -> str:
+    """Of the same, by which people compare keys."""
+    from services.delivery.channels import sftp_keys
+
+    return sftp_keys.fingerprint(public_key)
+
+
 def build(name: ChannelName, settings: "DeliverySettings") -> Channel:
     """The channel, with its libraries loaded; LookupError when its settings are missing."""
     if name == "email":

@@ -6,6 +6,7 @@ from typing import Any
 from services.delivery.domain.envelope_ids import PURPOSE, envelope_id
 from services.delivery.domain.outcome import Attachment, Job
 from services.delivery.domain.reports import judge
+from services.delivery.domain.secrets import unpacked
 from services.delivery.store import reports, work
 from services.delivery.store.work import Leased
 from shared.database import Database
@@ -83,13 +84,12 @@ def _secrets(box: SecretBox, leased: Leased) -> dict[str, str]:
     if leased.secrets is None or leased.secrets_row is None:
         return {}
     try:
-        opened = box.open(leased.secrets, leased.secrets_row).decode()
+        return unpacked(box.open(leased.secrets, leased.secrets_row))
     except Unreadable as error:
         raise Unusable(
             "the password or key of this way can't be opened with the master keys of this worker: give it "
             "the service's own DELIVERY_MASTER_KEY_FILE, with every line that was ever in it, and restart it"
         ) from error
-    return {"password": opened}
 
 
 def _attachment(document: dict[str, Any]) -> Attachment:

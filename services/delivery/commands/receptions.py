@@ -1,12 +1,14 @@
 """How a customer wants to receive: any of e-mail, SFTP, FTPS and Peppol; none is refused (L1)."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.delivery.channels.registry import route_model
+from services.delivery.channels.registry import public_half, route_model
 from services.delivery.commands.plan import plan_waiting
+from services.delivery.domain.secrets import packed
 from services.delivery.store import plans, receptions
 from services.delivery.store.receptions import WayRow
 from shared import outbox
@@ -27,7 +29,11 @@ class WayBody(BaseModel):
     channel: ChannelName
     settings: dict[str, Any]
     password: Annotated[str, Field(max_length=4000)] | None = None
-    """A password; kept as it is when left out at a change."""
+    private_key: Annotated[str, Field(max_length=20_000)] | None = None
+    """For SFTP: without passphrase, in OpenSSH's format or PEM. Its public half is shown, the key never.
+
+    Where neither password nor key is given, those that are kept stay; else what is given takes their place.
+    """
 
 
 class ReceptionBody(BaseModel):
@@ -93,20 +99,49 @@ def _row(
         raise Invalid(errors=_errors(error, position)) from error
     settings = route.model_dump(mode="json", exclude_none=True)
     target, endpoint = described(way.channel, settings)
-    row_id = new_id()
-    secrets = _sealed(box, row_id, way, target, known)
-    return WayRow(row_id, customer_id, company_id, way.channel, target, endpoint, settings, secrets)
+    bare = WayRow(
+        new_id(), customer_id, company_id, way.channel, target, endpoint, settings, secrets=None
+    )
+    given = {
+        name: value
+        for name, value in (("password", way.password), ("private_key", _key(way)))
+        if value is not None
+    }
+    if given:
+        public_key = _public_half(way, position)
+        sealed = box.seal(packed(given), bare.way_id)
+        return replace(
+            bare, secrets=sealed, has_password="password" in given, public_key=public_key
+        )
+    return _with_kept(box, bare, known)
 
 
-def _sealed(
-    box: SecretBox, row_id: UUID, way: WayBody, target: str, known: list[WayRow]
-) -> bytes | None:
-    if way.password is not None:
-        return box.seal(way.password.encode(), row_id)
+def _key(way: WayBody) -> str | None:
+    """With the line ends of a file, whatever a form made of them."""
+    return None if way.private_key is None else way.private_key.replace("\r\n", "\n").strip() + "\n"
+
+
+def _public_half(way: WayBody, position: int) -> str | None:
+    private_key, field = _key(way), f"ways.{position}.private_key"
+    if private_key is None:
+        return None
+    if way.channel != "sftp":
+        raise Invalid(errors=[{"field": field, "message": "only SFTP signs in by a key"}])
+    try:
+        return public_half(private_key)
+    except ValueError as error:
+        raise Invalid(errors=[{"field": field, "message": str(error)}]) from error
+
+
+def _with_kept(box: SecretBox, row: WayRow, known: list[WayRow]) -> WayRow:
+    """The way with the secrets of the one whose place it takes."""
     for old in known:
-        if (old.channel, old.target) == (way.channel, target) and old.secrets is not None:
-            return box.seal(box.open(old.secrets, old.way_id), row_id)
-    return None
+        if (old.channel, old.target) == (row.channel, row.target) and old.secrets is not None:
+            sealed = box.seal(box.open(old.secrets, old.way_id), row.way_id)
+            return replace(
+                row, secrets=sealed, has_password=old.has_password, public_key=old.public_key
+            )
+    return row
 
 
 def described(

@@ -7,7 +7,14 @@ from typing import Literal
 from services.delivery.domain.outcome import Delivered, Failed, Outcome, Unknown
 from services.delivery.domain.schedule import Schedule
 
+DeliveryState = Literal[
+    "waiting", "due", "leased", "sending", "unknown", "settling", "delivered", "exhausted", "refused",
+    "undecided", "cancelled", "bounced",
+]  # fmt: skip
+"""All that a delivery may be in."""
+
 State = Literal["delivered", "due", "unknown", "exhausted", "refused", "undecided"]
+"""What an attempt ends in."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """Reception settings, deliveries, purchases."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from services.delivery import views
 from services.delivery.commands import receptions, resend
 from services.delivery.commands.receptions import ReceptionBody
 from services.delivery.context import Context, context
+from services.delivery.domain.progress import DeliveryState
 from services.delivery.store import received
 from shared.http import Biller, InvoicesBiller, PurchasesBiller
 from shared.problems import NotFound
@@ -40,11 +42,24 @@ async def get_reception(customer_id: UUID, caller: Biller, ctx: Ctx) -> dict[str
 async def list_deliveries(
     caller: InvoicesBiller,
     ctx: Ctx,
-    state: str | None = None,
+    response: Response,
+    state: DeliveryState | None = None,
     invoice_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=views.PAGE)] = views.PAGE,
 ) -> list[dict[str, Any]]:
-    """Deliveries with every attempt, newest first."""
-    return await views.find_deliveries(ctx.db, caller.company_id, state, invoice_id)
+    """Deliveries with every attempt, newest first, a page at a time.
+
+    `after`: the last delivery of the page before; `Link: <…>; rel="next"` leads to the next one.
+    """
+    wanted = views.Wanted(state, invoice_id, after, limit)
+    found, more = await views.find_deliveries(ctx.db, caller.company_id, wanted)
+    if more:
+        asked = {"state": state, "invoice_id": invoice_id, "limit": limit}
+        query = {name: value for name, value in asked.items() if value is not None}
+        query["after"] = found[-1]["delivery_id"]
+        response.headers["Link"] = f'</v1/deliveries?{urlencode(query)}>; rel="next"'
+    return found
 
 
 @router.post("/deliveries/{delivery_id}/resend", status_code=201)

@@ -76,19 +76,37 @@ async def get(conn: Connection, company_id: UUID, delivery_id: UUID) -> Delivery
     return DeliveryRow(**record) if record else None
 
 
+async def planned_at(conn: Connection, company_id: UUID, delivery_id: UUID) -> datetime | None:
+    """None when there is no such delivery."""
+    found: datetime | None = await conn.fetchval(
+        "SELECT created_at FROM delivery WHERE company_id = $1 AND delivery_id = $2",
+        company_id,
+        delivery_id,
+    )
+    return found
+
+
 async def listed(
-    conn: Connection, company_id: UUID, state: str | None, invoice_id: UUID | None, limit: int
+    conn: Connection,
+    company_id: UUID,
+    state: str | None,
+    invoice_id: UUID | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[DeliveryRow]:
-    """Newest first."""
+    """Newest first; from the one that follows `after`, the last one seen."""
     records = await conn.fetch(
         "SELECT delivery_id, invoice_id, company_id, channel, target, endpoint, route, secrets, secrets_row, "
         "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version "
         "FROM delivery WHERE company_id = $1 AND ($2::text IS NULL OR state = $2) "
-        "AND ($3::uuid IS NULL OR invoice_id = $3) ORDER BY created_at DESC, delivery_id DESC LIMIT $4",
+        "AND ($3::uuid IS NULL OR invoice_id = $3) "
+        "AND ($5::timestamptz IS NULL OR (created_at, delivery_id) < ($5, $6)) "
+        "ORDER BY created_at DESC, delivery_id DESC LIMIT $4",
         company_id,
         state,
         invoice_id,
         limit,
+        *(after or (None, None)),
     )
     return [DeliveryRow(**record) for record in records]
 

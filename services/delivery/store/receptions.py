@@ -17,6 +17,9 @@ class WayRow:
     endpoint: str
     route: dict[str, Any]
     secrets: bytes | None
+    has_password: bool = False
+    public_key: str | None = None
+    """Of the private key among the secrets."""
 
 
 async def version(conn: Connection, company_id: UUID, customer_id: UUID) -> int | None:
@@ -52,8 +55,8 @@ async def clear(conn: Connection, company_id: UUID, customer_id: UUID) -> None:
 
 async def add(conn: Connection, row: WayRow) -> None:
     await conn.execute(
-        "INSERT INTO reception_way (way_id, customer_id, company_id, channel, target, endpoint, route, secrets) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO reception_way (way_id, customer_id, company_id, channel, target, endpoint, route, secrets, "
+        "has_password, public_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         row.way_id,
         row.customer_id,
         row.company_id,
@@ -62,13 +65,15 @@ async def add(conn: Connection, row: WayRow) -> None:
         row.endpoint,
         row.route,
         row.secrets,
+        row.has_password,
+        row.public_key,
     )
 
 
 async def ways(conn: Connection, company_id: UUID, customer_id: UUID) -> list[WayRow]:
     records = await conn.fetch(
-        "SELECT way_id, customer_id, company_id, channel, target, endpoint, route, secrets "
-        "FROM reception_way WHERE company_id = $1 AND customer_id = $2 ORDER BY way_id",
+        "SELECT way_id, customer_id, company_id, channel, target, endpoint, route, secrets, has_password, "
+        "public_key FROM reception_way WHERE company_id = $1 AND customer_id = $2 ORDER BY way_id",
         company_id,
         customer_id,
     )

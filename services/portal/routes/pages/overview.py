@@ -12,6 +12,8 @@ from services.portal.web.visitor import Biller
 
 router = APIRouter(include_in_schema=False)
 
+PAGE = 50
+
 STATES = (
     "delivered",
     "due",
@@ -26,10 +28,13 @@ STATES = (
 
 
 @router.get("/deliveries")
-async def deliveries(visitor: Biller, state: str = "") -> Response:
-    """Deliveries with their last words, all or in one state."""
+async def deliveries(visitor: Biller, state: str = "", after: UUID | None = None) -> Response:
+    """Deliveries with their last words, all or in one state, a page at a time."""
     chosen = state if state in STATES else ""
-    found = await visitor.get("delivery", "/v1/deliveries", state=chosen)
+    asked = {"limit": str(PAGE), "state": chosen, "after": str(after or "")}
+    given = {name: value for name, value in asked.items() if value}
+    answer = await visitor.ask("delivery", "GET", "/v1/deliveries", params=given)
+    found = answer.json()
     company = visitor.me.company_id
     ids = list({UUID(d["invoice_id"]) for d in found})
     async with visitor.request.app.state.service.database.transaction(company) as conn:
@@ -37,6 +42,7 @@ async def deliveries(visitor: Biller, state: str = "") -> Response:
     return visitor.page(
         "overview/deliveries.html",
         deliveries=found, numbers=numbers, state=chosen, states=STATES, over=OVER,
+        after=after, more="next" in answer.links,
     )  # fmt: skip
 
 

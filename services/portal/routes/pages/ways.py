@@ -19,6 +19,9 @@ def ways_of(visitor: Visitor) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             values[channel][name] = visitor.field(f"{channel}.{name}")
         values[channel]["has_password"] = visitor.field(f"{channel}.has_password") == "1"
     values["sftp"]["host_key"] = visitor.field("sftp.host_key")
+    if kept := visitor.field("sftp.public_key"):
+        fingerprint = visitor.field("sftp.fingerprint")
+        values["sftp"]["public_key"] = {"openssh": kept, "fingerprint": fingerprint}
     values["ftps"]["ca"] = visitor.field("ftps.ca")
     chosen = [
         _way(visitor, channel, values[channel]) for channel in CHANNELS if values[channel]["on"]
@@ -30,7 +33,8 @@ def shown_ways(ways: list[dict[str, Any]]) -> dict[str, Any]:
     """The API's ways as values of the form; secrets are never among them."""
     values: dict[str, Any] = {}
     for way in ways:
-        shown = {**way["settings"], "on": True, "has_password": way["has_password"]}
+        kept = {name: way[name] for name in ("has_password", "public_key")}
+        shown = {**way["settings"], "on": True, **kept}
         if way["channel"] == "email":
             shown["to"] = ", ".join(way["settings"].get("to", []))
         values[way["channel"]] = shown
@@ -49,4 +53,6 @@ def _way(visitor: Visitor, channel: str, values: dict[str, Any]) -> dict[str, An
     # typed as it is, spaces included; left empty, the one that is stored stays
     if password := str(visitor.form.get(f"{channel}.password", "")):
         way["password"] = password
+    if channel == "sftp" and (private_key := visitor.field("sftp.private_key")):
+        way["private_key"] = private_key
     return way
