@@ -12,6 +12,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.digits import whole
+
 MAX_DOCUMENT_BYTES = 10 * 1024 * 1024
 """A document (UBL or PDF) may not be larger; refused with 413 before a number is taken."""
 MAX_EVENT_BYTES = 30 * 1024 * 1024
@@ -121,13 +123,14 @@ def read_envelope(topic: str, key: bytes | None, headers: Iterable[tuple[str, by
     found = _texts(headers)
     schema = _required(found, "ce_dataschema")
     prefix = f"urn:facteur:schema:{topic}:"
-    if not schema.startswith(prefix) or not schema.removeprefix(prefix).isdigit():
+    version = whole(schema.removeprefix(prefix))
+    if not schema.startswith(prefix) or version is None:
         raise Undecodable(f"header ce_dataschema {schema!r} isn't a schema of topic {topic}")
     try:
         return Envelope(
             event_id=UUID(_required(found, "ce_id")),
             topic=topic,
-            version=int(schema.removeprefix(prefix)),
+            version=version,
             key=(key or b"").decode(),
             time=datetime.fromisoformat(_required(found, "ce_time")),
             source=_required(found, "ce_source"),

@@ -153,7 +153,11 @@ class Edge:
             limit = self.body_limits.get(scope["path"], self.max_body)
             try:
                 length = headers.get("content-length", "0")
-                if length.isdigit() and int(length) > limit:
+                if (
+                    length.isascii()
+                    and length.isdecimal()
+                    and (len(length) > 18 or int(length) > limit)
+                ):
                     too_large = problem_response(TooLarge(limit=limit))
                     await too_large(scope, receive, exchange.observed(send))
                     return

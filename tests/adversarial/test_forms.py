@@ -1,13 +1,14 @@
 """Forms from elsewhere, sessions planted beforehand, addresses that lead away."""
 
 import re
+from string import Template
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
 from services.portal.web.session import form_token
 from tests.adversarial.conftest import World
-from tests.matrix.people import Cast
+from tests.matrix.people import Cast, Person
 from tests.matrix.platform import PAGES
 from tests.matrix.source import ALLOWED, Route, source
 from tests.platform import PASSWORD
@@ -28,17 +29,20 @@ def who_may(route: Route) -> str:
     return may[0] if may else "owner"
 
 
-async def sent(world: World, route: Route, cast: Cast, **how: str) -> tuple[int, int]:
-    """Send the form as somebody who may; its status, and how many events came of it."""
-    from string import Template
-
+def filled(route: Route, cast: Cast) -> tuple[Person, str, dict[str, str]]:
+    """Somebody who may send the form, its address, its fields as they should be."""
     name = who_may(route)
     person, things = cast.people[name], cast.things[name]
     given = {n: things[t] for n, t in route.given.items()}
     path = Template(route.path.replace("{", "${")).substitute(things, **given)
     body = Template(route.body).substitute(things)
     fields = dict(pair.split("=", 1) for pair in body.split("&") if pair)
-    fields = {n: unquote(v.replace("+", " ")) for n, v in fields.items()}
+    return person, path, {n: unquote(v.replace("+", " ")) for n, v in fields.items()}
+
+
+async def sent(world: World, route: Route, cast: Cast, **how: str) -> tuple[int, int]:
+    """Send the form as somebody who may; its status, and how many events came of it."""
+    person, path, fields = filled(route, cast)
     hidden = world.form(person)
     if "form" in how:
         hidden["_form"] = how.pop("form")

@@ -115,7 +115,7 @@ class Store:
     def one(self, name: str) -> Received | None:
         path = self.folder / f"{name}.json"
         return (
-            Received(**json.loads(path.read_text())) if name.isdigit() and path.exists() else None
+            Received(**json.loads(path.read_text())) if name.isdecimal() and path.exists() else None
         )
 
     def content(self, name: str) -> bytes:

@@ -45,7 +45,10 @@ SCHEMES: Final[dict[str, tuple[str, Callable[[str], bool]]]] = {
     "0002": ("SIREN, nine digits", fr_siren.is_valid),
     "0009": ("SIRET, fourteen digits", fr_siret.is_valid),
     "0088": ("GLN, thirteen digits", _gln),
-    "0208": ("Belgian enterprise number, ten digits", lambda v: v.isdigit() and be_vat.is_valid(v)),
+    "0208": (
+        "Belgian enterprise number, ten digits",
+        lambda v: v.isdecimal() and v.isascii() and be_vat.is_valid(v),
+    ),
     "0225": ("French electronic address: SIREN, then an optional suffix", _french_address),
     "9925": ("Belgian VAT number, BE and ten digits", _belgian_vat),
 }

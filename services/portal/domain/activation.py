@@ -20,7 +20,7 @@ INVOICING_OPTION = "invoicing"
 
 @dataclass(frozen=True)
 class Member:
-    """A user of the company, as far as access is concerned."""
+    """Somebody with access to the company, as far as access is concerned."""
 
     user_id: UUID
     name: str
@@ -67,7 +67,7 @@ def check(now: Situation, enabled: bool, profile_ids: Sequence[UUID]) -> None:
         raise LegalInformationMissing(
             missing=missing, errors=[{"field": f, "message": "must be filled in"} for f in missing]
         )
-    if not now.members:
+    if not any(not m.external for m in now.members):
         raise NoUserAttached
     if not profile_ids:
         raise NoProfileChosen(errors=[{"field": "profile_ids", "message": NoProfileChosen.__doc__}])

@@ -35,7 +35,7 @@ def situation_view(situation: Situation) -> dict[str, Any]:
         "name": situation.name,
         "subscribed": INVOICING_OPTION in situation.options,
         "missing_legal_fields": list(situation.missing_legal_fields),
-        "users": len(situation.members),
+        "users": sum(not m.external for m in situation.members),
         "profiles": [
             {"profile_id": str(p), "name": name, "has_access": p in situation.profile_ids}
             for p, name in situation.profiles.items()

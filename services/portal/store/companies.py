@@ -67,7 +67,8 @@ async def page(
     """By name, from the company after `after` on."""
     records = await conn.fetch(
         "SELECT company_id, name, country, options, incomplete, enabled, "
-        "(SELECT count(*) FROM access.memberships m WHERE m.company_id = f.company_id AND m.active) AS users "
+        "(SELECT count(*) FROM access.memberships m WHERE m.company_id = f.company_id AND m.active "
+        "AND m.kind = 'internal') AS users "
         "FROM (SELECT company_id, name, country, options, incomplete, enabled, sort_key FROM firm_company "
         "  WHERE firm_id = $1 AND ($2 = '' OR strpos(search, $2) > 0) AND CASE $3::text WHEN '' THEN true "
         "    WHEN 'on' THEN enabled WHEN 'off' THEN NOT enabled WHEN 'incomplete' THEN incomplete "

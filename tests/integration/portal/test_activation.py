@@ -110,7 +110,12 @@ async def test_the_whole_way_and_the_cut_within_two_seconds(running: Platform) -
     await running.subscribe(company, "invoicing")
     portal = await heard_of(firm, company, 2)
     admin = await pages_of(running, firm)
+    edit = f"/companies/portal/edit?company={company}"
+    assert "checked" not in (await admin.get(edit)).text
+    off = await admin.post("/companies/portal/warning", company=str(company))
+    assert (off.status_code, "off already" in off.text) == (422, True)
     await confirmed(admin, company, [profile(portal, "Gérant")], gains=[manager], loses=[])
+    assert (await admin.get(edit)).text.count("checked") == 2  # the switch and the one profile
     assert await published(running, company) == ["billing.enabled"]
     inside = await pages_of(running, await running.person(manager))
     outside = await pages_of(running, await running.person(assistant))

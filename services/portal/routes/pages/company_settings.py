@@ -11,6 +11,7 @@ from services.portal.commands import subscription as commands
 from services.portal.web.settings_of import company_of, owned
 from services.portal.web.visitor import SignedIn, Visitor
 from shared.access.rights import APPS, COMPANY_SETTINGS
+from shared.digits import whole
 from shared.problems import Invalid, Problem
 
 router = APIRouter(include_in_schema=False, prefix="/companies/{company_id}")
@@ -49,10 +50,11 @@ async def create_key(company_id: UUID, visitor: SignedIn) -> Response:
     """A key for a partner system; its secret is shown once."""
     await owned(visitor, company_id)
     days = visitor.field("days")
+    whole_days = whole(days)
     body = {
         "name": visitor.field("key_name"),
         "scopes": [s for s in visitor.fields("scopes") if s in ("read", "write")],
-        "days": int(days) if days.isdigit() else days,
+        "days": days if whole_days is None else whole_days,
     }
     try:
         given = {**body, "password": str(visitor.form.get("password", ""))}
@@ -82,13 +84,11 @@ async def buy_seats(company_id: UUID, visitor: SignedIn) -> Response:
     """Buy additional users."""
     await owned(visitor, company_id)
     state = visitor.request.app.state
-    more, seen = visitor.field("more"), visitor.field("version")
+    more, seen = whole(visitor.field("more"), MOST_SEATS), whole(visitor.field("version"))
     try:
-        if not (more.isdigit() and seen.isdigit() and 1 <= int(more) <= MOST_SEATS):
+        if not more or seen is None:
             raise Invalid(errors=[{"field": "more", "message": "less than or equal"}])
-        await commands.buy_seats(
-            state.service.database, visitor.me, company_id, int(more), int(seen)
-        )
+        await commands.buy_seats(state.service.database, visitor.me, company_id, more, seen)
     except Problem as problem:
         return await _subscription(visitor, company_id, problem)
     state.service.relay.wake()

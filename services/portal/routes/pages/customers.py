@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from services.portal.routes.pages.ways import CHANNELS, shown_ways, ways_of
 from services.portal.web.visitor import Biller, Visitor
+from shared.digits import whole
 from shared.ids import new_id
 from shared.problems import Problem
 
@@ -102,7 +103,8 @@ def _form(
 def _own_name(field: str, sent: list[str]) -> str:
     """`ways.1.settings.host` of the API is `sftp.host` of the form."""
     parts = field.split(".")
-    if parts[0] == "ways" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(sent):
-        name = next((p for p in parts[2:] if p != "settings" and not p.isdigit()), "")
-        return f"{sent[int(parts[1])]}.{name}"
+    way = whole(parts[1], len(sent) - 1) if sent and parts[0] == "ways" and len(parts) > 1 else None
+    if way is not None:
+        name = next((p for p in parts[2:] if p != "settings" and not p.isdecimal()), "")
+        return f"{sent[way]}.{name}"
     return field

@@ -50,7 +50,9 @@ async def edit(visitor: Deployer, chosen: Chosen) -> Response:
     companies = await chosen.ids(visitor)
     if len(companies) == 1:
         situation = await _look(visitor, companies[0])
-        return _form_for_one(visitor, situation, {str(p) for p in situation.profile_ids})
+        return _form_for_one(
+            visitor, situation, Order(situation.enabled, frozenset(map(str, situation.profile_ids)))
+        )
     return await _form_for_many(visitor, chosen, companies)
 
 
@@ -107,7 +109,9 @@ async def _warned(
 ) -> Response:
     situation = await _look(visitor, company)
     if order.enabled and not order.profiles:
-        return _form_for_one(visitor, situation, set(), wrong="problem.no-profile")
+        return _form_for_one(visitor, situation, order, wrong="problem.no-profile")
+    if not order.enabled and not situation.enabled:
+        return _form_for_one(visitor, situation, order, wrong="problem.off-already")
     try:
         found = await activation.preview(
             visitor.request.app.state.service.database,
@@ -148,13 +152,13 @@ def _refused(visitor: Visitor, situation: Situation, order: Order, problem: Prob
 
 
 def _form_for_one(
-    visitor: Visitor, situation: Situation, ticked: set[str], *, wrong: str = ""
+    visitor: Visitor, situation: Situation, order: Order, *, wrong: str = ""
 ) -> Response:
     return visitor.page(
         "companies/edit.html",
         status=422 if wrong else 200,
         situation=situation,
-        ticked=ticked,
+        order=order,
         problem=visitor.text(wrong) if wrong else None,
     )
 

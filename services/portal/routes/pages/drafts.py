@@ -10,6 +10,7 @@ from services.portal.domain import writing
 from services.portal.domain.writing import Written
 from services.portal.store import people
 from services.portal.web.visitor import Biller, Visitor
+from shared.digits import whole
 from shared.ids import new_id
 from shared.problems import Problem
 
@@ -59,9 +60,9 @@ async def write(draft_id: UUID, visitor: Biller) -> Response:
     if action == "add" and len(written.lines) < MAX_LINES:
         written.lines.append({**writing.EMPTY_LINE, "vat": written.lines[-1]["vat"]})
     elif action.startswith("remove:"):
-        row = action.removeprefix("remove:")
-        if row.isdigit() and int(row) < len(written.lines) and len(written.lines) > 1:
-            del written.lines[int(row)]
+        row = whole(action.removeprefix("remove:"), len(written.lines) - 1)
+        if row is not None and len(written.lines) > 1:
+            del written.lines[row]
     elif action == "discard":
         return await _discard(visitor, draft)
     elif action in ("save", "issue"):
@@ -166,8 +167,9 @@ def _rename(problem: Problem, rows: list[int]) -> None:
     """`content.lines.0.price.net` of the API is `line.0.price` of the form."""
     for error in problem.extra.get("errors") or []:
         parts = str(error.get("field", "")).removeprefix("content.").split(".")
-        if parts[0] == "lines" and len(parts) > 2 and parts[1].isdigit():
-            row = rows[int(parts[1])] if int(parts[1]) < len(rows) else 0
+        index = whole(parts[1]) if parts[0] == "lines" and len(parts) > 2 else None
+        if index is not None:
+            row = rows[index] if index < len(rows) else 0
             error["field"] = f"line.{row}.{'name' if parts[2] == 'item' else parts[2]}"
         elif parts[0] == "allowances":
             error["field"] = f"allowance.{parts[2] if len(parts) > 2 else 'amount'}"

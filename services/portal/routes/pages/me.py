@@ -18,8 +18,9 @@ MOST_ACTIONS = 10_000
 
 
 @router.get("/me")
-async def personal_settings(visitor: SignedIn) -> Response:
-    return visitor.page(ME, values=await visitor.get("identity", "/v1/me"))
+async def personal_settings(visitor: SignedIn, edit: bool = False) -> Response:
+    """What is kept about oneself; *Modifier* (`edit`) makes a form of it."""
+    return visitor.page(ME, values=await visitor.get("identity", "/v1/me"), editing=edit)
 
 
 @router.post("/me")
@@ -30,7 +31,7 @@ async def change_personal_settings(visitor: SignedIn) -> Response:
         await visitor.ask("identity", "PATCH", "/v1/me", json=values)
     except Problem as problem:
         email = (await visitor.get("identity", "/v1/me"))["email"]
-        return visitor.refused(ME, problem, values={**values, "email": email})
+        return visitor.refused(ME, problem, values={**values, "email": email}, editing=True)
     if values["language"] in LANGUAGES:
         session.set_cookie(visitor.request, "lang", "")
     # a token that has seen the change makes the next page wait for it
@@ -46,7 +47,7 @@ async def leave(visitor: SignedIn) -> Response:
             await visitor.ask("identity", "POST", "/v1/me/leave")
         except Problem as problem:
             values = await visitor.get("identity", "/v1/me")
-            return visitor.refused(ME, problem, values=values)
+            return visitor.refused(ME, problem, values=values, editing=False)
         session.set_cookie(visitor.request, "token", "")
         return visitor.go("/working-company", "company_left")
     return visitor.go("/me")
