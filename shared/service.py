@@ -61,6 +61,8 @@ class Service:
     """Called after each batch of events took effect."""
     observers: tuple[Background, ...] = ()
     """Set the figures of this service that must be asked for (shared.metrics)."""
+    warnings: Callable[[], list[str]] = list
+    """What an operator should look at, though the service is ready."""
     stale_poll_seconds: float = 60.0
     """A lane with partitions that hasn't heard from the broker for so long makes the service unready."""
     body_limits: Mapping[str, int] = field(default_factory=dict)
@@ -169,8 +171,8 @@ class Service:
             await self._database.close()
 
     async def health(self) -> dict[str, Any]:
-        """What an operator wants to know: stage, lag by lane, last polls, the relay's age, and why this
-        process isn't ready."""
+        """What an operator wants to know: stage, lag by lane, last polls, the relay's age, why this
+        process isn't ready, and what to look at although it is."""
         lanes = await self.bus.health() if self.stage == "ready" else {}
         return {
             "service": self.name,
@@ -189,6 +191,7 @@ class Service:
                 for lane, h in lanes.items()
             },
             "problems": await self._problems(lanes),
+            "warnings": self.warnings(),
         }
 
     async def _problems(self, lanes: dict[str, LaneHealth]) -> list[str]:

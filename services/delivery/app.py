@@ -40,6 +40,7 @@ def create_app(
         on_stop=(validator.close,),
         on_applied=alarm.ring,
         observers=(count_deliveries,),
+        warnings=settings.peppol.warnings if settings.peppol else list,
         body_limits={"/as4": MOST_MESSAGE + ROOM_TO_SAY_SO},
     )
     app = make_app(service, version="1.0.0")

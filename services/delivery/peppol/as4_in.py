@@ -47,9 +47,13 @@ from services.delivery.peppol.trust import (
 )
 from services.delivery.peppol.user_message import UserMessage
 from services.delivery.peppol.xml import Element, UnsafeXml, canonical, only, parse, text
+from shared.einvoice.xml import MAX_BYTES
 
-MOST_DOCUMENT: Final = 20 * 1024 * 1024
+MOST_DOCUMENT: Final = MAX_BYTES
+"""As everywhere: what is receipted can be read and judged."""
+MOST_ENVELOPE: Final = 65_536
 MOST_MESSAGE: Final = 24 * 1024 * 1024
+"""More than a document needs, so that one that is too large is refused in words."""
 OAEP: Final = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 SESSION_KEY_BYTES: Final = 16
 
@@ -128,8 +132,11 @@ class Receiver:
         part = _one_attachment(message, attachments, verified)
         plain, media_type = self._decrypt(opened.security, part)
         signed = _check_digest(verified, part, plain, media_type)
-        payload = _inflate(signed, self.most_document) if message.compressed else signed
-        received = sbdh.unwrap(payload, self.most_document + 65_536)
+        most = self.most_document + MOST_ENVELOPE
+        payload = _inflate(signed, most) if message.compressed else signed
+        _check_document(payload, most)
+        received = sbdh.unwrap(payload, most)
+        _check_document(received.document, self.most_document)
         self._check_envelope(message, received.envelope)
         receipt_id, receipt = signals.receipt(
             self.identity, message.message_id, verified.references, self.now()
@@ -204,6 +211,12 @@ class Receiver:
 def _check_size(body: bytes) -> None:
     if len(body) > MOST_MESSAGE:
         raise As4Refused(MIME, f"the message is larger than {MOST_MESSAGE} bytes")
+
+
+def _check_document(content: bytes, most: int) -> None:
+    """ebMS has no error of its own for it: "Other" is what is left, and the detail says it."""
+    if len(content) > most:
+        raise As4Refused(OTHER, f"the document is larger than the {MOST_DOCUMENT} bytes taken here")
 
 
 def _aes_128(key: bytes) -> bytes:

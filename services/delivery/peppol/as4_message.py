@@ -24,8 +24,9 @@ from services.delivery.peppol.participant import PARTICIPANT_SCHEME
 from services.delivery.peppol.soap import seal
 from services.delivery.peppol.trust import fingerprint, name_of
 from services.delivery.peppol.xml import canonical, escape, parse
+from shared.einvoice.xml import MAX_BYTES
 
-MOST_DOCUMENT = 20 * 1024 * 1024
+MOST_DOCUMENT = MAX_BYTES
 OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 

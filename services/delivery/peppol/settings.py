@@ -52,6 +52,10 @@ class PeppolSettings(BaseModel):
     def smp_trust(self) -> Trust:
         return Trust.read(self.smp_authorities, self.smp_revocations)
 
+    def warnings(self) -> list[str]:
+        """What an operator should look at, though everything runs."""
+        return [*self.ap_trust.warnings(), *self.smp_trust.warnings()]
+
     @property
     def sml(self) -> SmlSettings:
         return SmlSettings(self.sml_zone, self.sml_nameserver, self.sml_port)

@@ -1,5 +1,6 @@
 """Which certificates are believed: authorities, revocation lists, and the time."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from services.delivery.peppol.revocation import RevocationLists
+
+log = logging.getLogger(__name__)
 
 MOST_LINKS = 4
 
@@ -72,7 +75,20 @@ class Trust:
         certificates = [
             c for p in authorities for c in x509.load_pem_x509_certificates(p.read_bytes())
         ]
-        return cls(tuple(certificates), RevocationLists.read(revocations), now)
+        trust = cls(tuple(certificates), RevocationLists.read(revocations), now)
+        for warning in trust.warnings():
+            log.warning(warning)
+        return trust
+
+    def warnings(self) -> list[str]:
+        """What an operator should look at: lists that say nothing of anybody whom this trusts."""
+        known = {authority.subject for authority in self.authorities}
+        return [
+            f"the revocation list of {revocation.issuer.rfc4514_string()} has no effect: that authority is "
+            "none of those configured"
+            for revocation in self.revocations.current()
+            if revocation.issuer not in known
+        ]
 
     def check(self, certificate: x509.Certificate) -> None:
         """Raise `Untrusted` unless the certificate is valid now, unrevoked, and issued by ours;

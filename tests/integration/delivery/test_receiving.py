@@ -1,11 +1,13 @@
 """Receiving from Peppol: once each, receipts repeated, kills, quarantine, and nothing of what is refused."""
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,11 +15,14 @@ import httpx
 import pytest
 
 from deploy.local.broker import Broker
+from deploy.local.pki import revocation_list
 from services.delivery.app import create_app
 from services.delivery.domain.outcome import Delivered
 from services.delivery.peppol import as4_message, as4_out, sbdh
 from services.delivery.peppol.as4_message import Prepared
 from services.delivery.peppol.participant import BIS_INVOICE, BIS_PROCESS, ParticipantIdentifier
+from services.delivery.peppol.settings import PeppolSettings
+from services.delivery.peppol.xml import canonical, parse
 from shared.einvoice.syntax import ubl
 from tests.integration.alone import Caller, World, started
 from tests.integration.delivery.conftest import Delivering
@@ -28,6 +33,7 @@ from tests.unit.einvoice.samples import belgian, issued
 
 pytestmark = pytest.mark.kafka
 
+MIB = 1024 * 1024
 SENDER, OWN = "0208:0848934496", SELLER["peppol_id"]
 VALID = ubl.write(issued(belgian()))
 INVALID = VALID.replace(b"<cbc:CustomizationID>urn:cen.eu", b"<cbc:CustomizationID>urn:nobody")
@@ -56,8 +62,11 @@ class Edge:
         )  # fmt: skip
         ours = self.delivering.pki.access_point(OURS).certificate
         theirs = identity(self.delivering.pki, sender)
-        return as4_message.build(
-            theirs, ours, self.url, envelope, document, compress=compress, message_id=message_id
+        # as as4_message.build does, but for its limit: peers have others
+        payload = sbdh.wrap(envelope, document, 30 * MIB)
+        payload = gzip.compress(payload, 6) if compress else canonical(parse(payload, 30 * MIB))
+        return as4_message.seal_payload(
+            theirs, ours, self.url, envelope, payload, message_id=message_id, compressed=compress
         )
 
     async def post(self, message: Prepared) -> httpx.Response:
@@ -228,20 +237,44 @@ async def test_a_participant_of_two_companies_is_served_for_neither(
     assert "more than one company" in caplog.text
 
 
-MIB = 1024 * 1024
-
-
-async def test_a_message_of_twelve_mebibytes_is_answered_by_as4(edge: Edge) -> None:
+async def test_a_document_of_twelve_mebibytes_is_refused_by_as4(edge: Edge) -> None:
     note = b"<cbc:Note>" + b"n" * 12 * MIB + b"</cbc:Note><cbc:DocumentCurrencyCode"
     large = VALID.replace(b"<cbc:DocumentCurrencyCode", note, 1)
     message = edge.message(large, compress=False)
     assert len(message.body) > 12 * MIB
     answer = await edge.post(message)
     assert answer.status_code == 200, answer.text
-    assert edge.proves(message, answer)
+    assert b"EBMS:0004" in answer.content
+    assert b"larger than the 10485760 bytes" in answer.content
+    assert await edge.stored() == []
+
+
+@pytest.mark.parametrize("compress", [True, False])
+async def test_what_is_receipted_can_be_read_and_what_is_larger_is_refused(
+    edge: Edge, compress: bool
+) -> None:
+    """Canonical form and declaration make some bytes' difference at the border of ten mebibytes."""
+    message = edge.message(_sized(10 * MIB - 16_384), compress=compress)
+    answer = await edge.post(message)
+    assert edge.proves(message, answer), answer.text
     (row,) = await edge.stored()
-    assert row["state"] == "quarantined"
-    assert "at most" in str(row["findings"])
+    assert "at most" not in str(row["findings"])
+    larger = edge.message(_sized(10 * MIB + 16_384), compress=compress)
+    answer = await edge.post(larger)
+    assert b"EBMS:0004" in answer.content
+    assert not edge.proves(larger, answer)
+    assert len(await edge.stored()) == 1
+
+
+def _sized(size: int) -> bytes:
+    """The document with notes that make it so large; no text of an element may have ten million
+    characters (libxml2)."""
+    frame = len(b"<cbc:Note></cbc:Note>")
+    more = size - len(VALID) - 2 * frame
+    notes = b"".join(
+        b"<cbc:Note>" + b"n" * length + b"</cbc:Note>" for length in (more // 2, more - more // 2)
+    )
+    return VALID.replace(b"<cbc:DocumentCurrencyCode", notes + b"<cbc:DocumentCurrencyCode", 1)
 
 
 @pytest.mark.parametrize(("size", "status"), [(25 * MIB, 200), (27 * MIB, 413)])
@@ -254,6 +287,21 @@ async def test_a_message_that_is_too_large_is_told_so_by_as4_first(
     assert (b"EBMS:0007" in answer.content) is (status == 200)
     other = edge.url.replace("/as4", "/v1/purchases")
     assert (await edge.client.post(other, content=bytes(12 * MIB))).status_code == 413
+
+
+async def test_a_list_of_a_stranger_is_a_warning_and_no_reason_to_be_unready(
+    delivering: Delivering, kafka_broker: Broker, tmp_path: Path
+) -> None:
+    peppol, foreign = delivering.settings.peppol, tmp_path / "smp.crl"
+    assert peppol is not None
+    foreign.write_bytes(revocation_list(delivering.pki.smp_ca, []))
+    changed = PeppolSettings(**{**peppol.model_dump(), "ap_revocations": (foreign,)})
+    settings = delivering.settings.model_copy(update={"peppol": changed})
+    async with served(create_app(settings, kafka_settings(kafka_broker))) as client:
+        answer = await client.get("/health/ready")
+    assert answer.status_code == 200
+    (warning,) = answer.json()["warnings"]
+    assert delivering.pki.smp_ca.certificate.subject.rfc4514_string() in warning
 
 
 async def test_nothing_is_stored_of_what_is_refused(edge: Edge) -> None:

@@ -153,7 +153,7 @@ async def test_a_peer_that_takes_nothing_ends_at_the_deadline_and_has_nothing(
     pki: Pki, known: PeppolSettings, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(as4_out, "SLOWEST", 100 * 1024 * 1024)
-    large = prepared(pki, "", invoice(size=15_000_000))
+    large = prepared(pki, "", invoice(size=10_000_000))
     began = time.monotonic()
     async with Peer(reads_slowly) as peer:
         sent = replace(large, endpoint=peer.url)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.pki import Pki, leaf
+from deploy.local.pki import Pki, leaf, revocation_list
 from services.delivery.domain.outcome import Delivered, Failed, Outcome, Unknown
 from services.delivery.peppol import as4_message, signals
 from services.delivery.peppol import names as n
@@ -99,6 +99,21 @@ def test_a_receipt_of_somebody_else_proves_nothing(
     for signer in (stranger, neighbour, revoked):
         assert isinstance(judged(sent, strict, receipt(signer, sent)), Unknown)
     pki.revoke()
+
+
+def test_a_receipt_by_the_certificate_that_was_encrypted_for_proves_nothing_once_that_is_revoked(
+    pki: Pki, tmp_path: Path
+) -> None:
+    peer = as_identity(leaf(THEIRS, pki.ap_ca))
+    sent = as4_message.build(identity(pki, OURS), peer.certificate, "http://x", ENVELOPE, invoice())
+    crl = tmp_path / "ap.crl"
+    crl.write_bytes(revocation_list(pki.ap_ca, []))
+    strict = Trust.read([pki.folder / "root-ca.pem", pki.folder / "ap-ca.pem"], [crl])
+    assert isinstance(judged(sent, strict, receipt(peer, sent)), Delivered)
+    crl.write_bytes(revocation_list(pki.ap_ca, [peer.certificate]))
+    outcome = judged(sent, strict, receipt(peer, sent))
+    assert isinstance(outcome, Unknown)
+    assert "revoked" in outcome.words
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,21 @@ def test_a_list_that_cant_be_read_stops_the_start(pki: Pki, tmp_path: Path) -> N
             Trust.read([pki.folder / "ap-ca.pem"], [path])
 
 
+def test_a_list_of_an_authority_that_is_not_configured_is_named(
+    pki: Pki, crl: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authorities = [pki.folder / "root-ca.pem", pki.folder / "ap-ca.pem"]
+    foreign = tmp_path / "smp.crl"
+    publish(foreign, pki.smp_ca)
+    name = pki.smp_ca.certificate.subject.rfc4514_string()
+    trust = Trust.read(authorities, [crl, foreign])
+    (warning,) = trust.warnings()
+    assert name in warning
+    assert [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING] == [warning]
+    publish(foreign, pki.ap_ca)
+    assert trust.warnings() == []
+
+
 def test_an_outdated_list_holds_for_a_day_and_is_told_of_loudly(
     pki: Pki, crl: Path, trust: Trust, caplog: pytest.LogCaptureFixture
 ) -> None:
