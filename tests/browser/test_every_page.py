@@ -98,5 +98,5 @@ async def test_an_open_page_is_cut_off_when_access_ends(
     async def over() -> bool:
         return ended[-1] == "over"
 
-    await eventually(over, seconds=4)
+    await eventually(over, seconds=2)
     await task

@@ -1,6 +1,9 @@
 """Switching facturation on by the pages: each precondition, the warning, who gets in and who is cut."""
 
+import asyncio
+import json
 import re
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +14,27 @@ from tests.integration.portal.conftest import Pages, pages_of
 from tests.platform import SELLER, Person, Platform
 from tests.services import eventually
 
+WITHIN = 2.0
+"""Seconds from the answer to an edit until it holds everywhere (P2, P3)."""
 
-async def published(running: Platform, company: UUID) -> list[str]:
-    """Topics of what the portal has ever put into its outbox about this company."""
+
+async def told(running: Platform, company: UUID) -> list[tuple[str, dict[str, Any]]]:
+    """What the portal has ever put into its outbox about this company: topics and contents."""
     db = await connect(running.databases["portal"].runtime_dsn, max_size=1)
     try:
         rows = await db.pool.fetch(
-            "SELECT topic FROM outbox WHERE key = $1 AND topic LIKE 'billing.%' ORDER BY position",
+            "SELECT topic, payload FROM outbox WHERE key = $1 AND topic LIKE 'billing.%' "
+            "ORDER BY position",
             str(company),
         )
     finally:
         await db.close()
-    return [row["topic"] for row in rows]
+    return [(row["topic"], json.loads(row["payload"])) for row in rows]
+
+
+async def published(running: Platform, company: UUID) -> list[str]:
+    """The topics alone."""
+    return [topic for topic, _ in await told(running, company)]
 
 
 async def portal_rows(running: Platform) -> int:
@@ -126,9 +138,20 @@ async def test_the_whole_way_and_the_cut_within_two_seconds(running: Platform) -
     await confirmed(
         admin, company, [profile(portal, "Assistant")], gains=[assistant], loses=[manager]
     )
-    await eventually(lambda: reaches(inside, 403), seconds=2)
-    await eventually(lambda: reaches(outside, 200), seconds=2)
-    assert await published(running, company) == ["billing.enabled", "billing.access_changed"]
+    await eventually(lambda: both(reaches(inside, 403), reaches(outside, 200)), WITHIN, 0.01)
+    first, second = await told(running, company)
+    for event, topic, name in (
+        (first, "billing.enabled", "Gérant"),
+        (second, "billing.access_changed", "Assistant"),
+    ):
+        chosen = {"profile_id": profile(portal, name), "name": name}
+        assert event == (topic, {"company_id": str(company), "firm_id": str(firm.company_id),
+                                 "enabled": True, "profiles": [chosen]})  # fmt: skip
+
+
+async def both(*wanted: Awaitable[bool]) -> bool:
+    """At the same moment, so that one doesn't wait for the other's time."""
+    return all(await asyncio.gather(*wanted))
 
 
 PAGES = (
@@ -195,6 +218,38 @@ async def test_a_stale_warning_is_refused_and_shown_anew(running: Platform) -> N
     assert refused.status_code == 409
     assert newcomer in named(refused.text, "gains")
     assert await published(running, company) == []
+
+
+async def test_what_somebody_else_changed_meanwhile_is_not_overwritten(running: Platform) -> None:
+    """Two deployers look at one company; the second confirmation was for what is no longer so."""
+    firm = await running.firm()
+    company = await running.company(firm)
+    manager, assistant = [await running.user(firm, company, p) for p in ("Gérant", "Assistant")]
+    await running.subscribe(company, "invoicing")
+    portal = await heard_of(firm, company, 2)
+    first, second = await pages_of(running, firm), await pages_of(running, firm)
+    wanted = {"company": str(company), "enabled": "on", "profile": profile(portal, "Gérant")}
+    warning = (await first.post("/companies/portal/warning", **wanted)).text
+    token = re.search(rf'name="preview\.{company}" value="([0-9a-f]+)"', warning)
+    assert token
+    assert (named(warning, "gains"), named(warning, "loses")) == ([manager], [])
+    await confirmed(second, company, [profile(portal, "Assistant")], gains=[assistant], loses=[])
+    before = await told(running, company)
+    refused = await first.post(
+        "/companies/portal/confirm", **wanted, **{f"preview.{company}": token.group(1)}
+    )
+    assert refused.status_code == 409
+    assert (named(refused.text, "gains"), named(refused.text, "loses")) == ([manager], [assistant])
+    assert await told(running, company) == before
+    assert [topic for topic, _ in before] == ["billing.enabled"]
+    # what is shown now can be confirmed
+    fresh = re.search(rf'name="preview\.{company}" value="([0-9a-f]+)"', refused.text)
+    assert fresh
+    done = await first.post(
+        "/companies/portal/confirm", **wanted, **{f"preview.{company}": fresh.group(1)}
+    )
+    assert done.status_code == 303
+    assert await published(running, company) == ["billing.enabled", "billing.access_changed"]
 
 
 async def test_a_form_from_elsewhere_or_for_another_company_is_refused(running: Platform) -> None:
