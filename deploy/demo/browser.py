@@ -69,7 +69,9 @@ class Browser:
         return [" ".join(item.text_content().split()) for item in items]
 
     async def close(self) -> None:
-        """End the connections."""
+        """Sign out, and end the connections."""
+        if self.page.xpath('//form[@action="/sign-out"]'):
+            await self.submit("/sign-out")
         await self._client.aclose()
 
     def _show(self, answer: httpx.Response) -> None:

@@ -100,17 +100,18 @@ async def _on_the_page(
     person: Person, invoice: dict[str, Any], deliveries: list[dict[str, Any]]
 ) -> None:
     """The invoice's page, as its issuer sees it, tells every proof."""
+    told = [_proof(d).removeprefix("receipt ").split(" (")[0] for d in deliveries]
     browser = Browser(person.urls["portal"])
+
+    async def shown() -> bool:
+        await browser.open(f"/invoices/{invoice['invoice_id']}")
+        return all(proof in browser.text for proof in told)
+
     try:
         await browser.sign_in(person.email)
-        await browser.open(f"/invoices/{invoice['invoice_id']}")
+        await until(f"every proof on the page of {invoice['number']}", shown, 10)
     finally:
         await browser.close()
-    for delivery in deliveries:
-        if _proof(delivery).removeprefix("receipt ").split(" (")[0] not in browser.text:
-            raise Refused(
-                f"the page of {invoice['number']} doesn't tell the proof by {delivery['channel']}"
-            )
 
 
 def _proof(delivery: dict[str, Any]) -> str:

@@ -244,7 +244,7 @@ class EmailChannel:
             "reply": f"{answer.code} {answer.message}",
             "server": f"{self._server.host}:{self._server.port}",
             "message_id": self._message_id(job),
-            "recipients": f"{recipients - len(refused)} of {recipients}",
+            "recipients": f"{recipients - len(refused)}/{recipients}",
         }
         if refused:
             proof["refused"] = "; ".join(f"{who}: {line}" for who, line in refused.items())

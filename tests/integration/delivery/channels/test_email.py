@@ -199,7 +199,7 @@ async def test_a_partial_refusal_is_a_delivery_that_says_so(
     mail_peer.behaviour.refuse = {"chef@buyer.example": "550 5.1.1 no such user"}
     outcome = await email.send(await prepared(email, job(route=ROUTE)))
     assert isinstance(outcome, Delivered)
-    assert outcome.proof["recipients"] == "2 of 3"
+    assert outcome.proof["recipients"] == "2/3"
     assert outcome.proof["refused"] == "chef@buyer.example: 550 5.1.1 no such user"
 
 
@@ -265,7 +265,7 @@ async def test_a_server_that_closes_a_kept_connection_gets_the_message_on_a_new_
             await prepared(email, job(route={"to": ["achats@buyer.example"]}))
         )
         assert isinstance(outcome, Delivered), outcome
-        assert outcome.proof["recipients"] == "1 of 1"
+        assert outcome.proof["recipients"] == "1/1"
     kept = [r for r in mail_peer.store.all() if r.envelope_id]
     assert len({r.envelope_id for r in kept}) == len(kept) == 3
 
