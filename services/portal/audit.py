@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from services.portal.domain.audit import OMITTED, Break, Entry, Verification, detail_of, link
+from services.portal.domain.audit import (
+    OMITTED,
+    Break,
+    Entry,
+    Verification,
+    detail_of,
+    link,
+    membership_changes,
+)
 from services.portal.store import audit
 from services.portal.store.audit import ChainCheck
 from shared.clock import Clock, system_clock
@@ -20,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LANE = "audit"
 CHECK_EVERY_SECONDS = 3600.0
+MEMBERSHIPS = "membership.changed"
 UNRECORDED = frozenset({"signing_key.published"})
 
 
@@ -34,12 +43,17 @@ async def record_actions(conn: Connection, heard: Sequence[Heard]) -> None:
     """Append what happened to the chain; an event that is in it already changes nothing."""
     position, before = await audit.lock_head(conn)
     known = await audit.known(conn, [envelope.event_id for _, envelope in heard])
+    members = await audit.memberships(conn, [e.key for _, e in heard if e.topic == MEMBERSHIPS])
     entries: list[Entry] = []
     for event, envelope in heard:
         if envelope.event_id in known:
             continue
         position += 1
         unsealed = _entry(event, envelope, position)
+        if envelope.topic == MEMBERSHIPS:
+            changes = membership_changes(members.get(unsealed.subject), unsealed.detail)
+            members[unsealed.subject] = unsealed.detail
+            unsealed = replace(unsealed, detail={**unsealed.detail, "changes": changes})
         before = link(before, unsealed)
         entries.append(replace(unsealed, hash=before))
     if entries:
@@ -79,7 +93,7 @@ async def check_chain(db: Database, clock: Clock) -> list[Break]:
     broken = await verify_chain(db)
     async with db.system_transaction() as conn:
         entries, _ = await audit.head(conn)
-        found = [{"position": b.position, "problem": b.problem} for b in broken]
+        found = [{"position": b.position, "kind": b.kind, "values": b.values} for b in broken]
         await audit.keep_check(conn, ChainCheck(clock(), entries, found))
     if broken:
         log.critical("the audit chain is broken at entry %d", broken[0].position)

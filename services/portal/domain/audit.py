@@ -33,12 +33,39 @@ class Entry:
     """The network that the request came from; empty for what the system did by itself."""
 
 
+BREAKS = {
+    "missing": "entries {first} to {last} are missing",
+    "changed": "the entry was changed, or put in another place",
+    "cut": "the chain ends at {last}, and had {sealed} entries",
+    "end": "the end of the chain isn't what was sealed",
+}
+"""How a chain can be broken, in the operator's words; pages have their own (`chain_break`)."""
+
+CHANGES = (
+    "added",
+    "removed",
+    "erased",
+    "role",
+    "profile",
+    "rights",
+    "apps",
+    "second_factor",
+    "person",
+)
+"""What `membership.changed` can mean, besides each other."""
+
+
 @dataclass(frozen=True)
 class Break:
-    """Where a chain doesn't hold, and how."""
+    """Where a chain doesn't hold, and how: one of BREAKS, with what it names."""
 
     position: int
-    problem: str
+    kind: str
+    values: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str:
+        return BREAKS[self.kind].format(**self.values)
 
 
 def link(before: bytes, entry: Entry) -> bytes:
@@ -80,22 +107,34 @@ class Verification:
     def feed(self, entry: Entry) -> None:
         """The next entry, in the order of positions."""
         if entry.position != self.expected:
-            missing = f"entries {self.expected} to {entry.position - 1} are missing"
-            self.broken.append(Break(self.expected, missing))
+            missing = {"first": self.expected, "last": entry.position - 1}
+            self.broken.append(Break(self.expected, "missing", missing))
         elif link(self.before, entry) != entry.hash:
-            changed = "the entry was changed, or put in another place"
-            self.broken.append(Break(entry.position, changed))
+            self.broken.append(Break(entry.position, "changed"))
         self.before, self.expected = entry.hash, entry.position + 1
 
     def finish(self, head_position: int, head_hash: bytes) -> list[Break]:
         """Compare the end with what was sealed; returns every break, empty when the chain holds."""
         last = self.expected - 1
         if last != head_position:
-            cut = f"the chain ends at {last}, and had {head_position} entries"
-            self.broken.append(Break(self.expected, cut))
+            cut = {"last": last, "sealed": head_position}
+            self.broken.append(Break(self.expected, "cut", cut))
         elif self.before != head_hash:
-            self.broken.append(Break(head_position, "the end of the chain isn't what was sealed"))
+            self.broken.append(Break(head_position, "end"))
         return self.broken
+
+
+def membership_changes(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
+    """Which of CHANGES an event about a user's place in a company tells, given the entry before it."""
+    if not (before or {}).get("active"):
+        return ["added"] if now["active"] else ["erased" if before else "removed"]
+    if not now["active"]:
+        return ["removed"]
+    assert before is not None  # noqa: S101 — an active one was before
+    names = {"role": "role", "profile_id": "profile", "rights": "rights", "apps": "apps",
+             "second_factor_due": "second_factor"}  # fmt: skip
+    found = [said for name, said in names.items() if before.get(name) != now.get(name)]
+    return found or ["person"]
 
 
 def about(detail: Mapping[str, Any], subject: str) -> str:

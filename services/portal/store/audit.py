@@ -1,6 +1,6 @@
 """The audit table: appended under one lock, read in order, filtered for the screen and for export."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,6 +69,16 @@ async def known(conn: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the events that are in the chain."""
     records = await conn.fetch("SELECT event_id FROM audit WHERE event_id = ANY($1)", event_ids)
     return {record["event_id"] for record in records}
+
+
+async def memberships(conn: Connection, subjects: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What the newest entry about each of these memberships tells."""
+    records = await conn.fetch(
+        "SELECT DISTINCT ON (subject) subject, detail FROM audit "
+        "WHERE subject = ANY($1) AND action = 'membership.changed' ORDER BY subject, position DESC",
+        subjects,
+    )
+    return {record["subject"]: record["detail"] for record in records}
 
 
 async def append(conn: Connection, entries: Sequence[Entry]) -> None:

@@ -39,6 +39,8 @@ def problem_text(language: str, problem: Problem) -> str:
         part = words.known(language, f"part.{problem.extra.get('owner', '')}")
         if part:
             return words.text(language, "problem.part-away", part=part)
+    if problem.slug.startswith("http-"):
+        return words.text(language, "problem.http")
     return words.known(language, f"problem.{problem.slug}") or problem.detail or problem.title
 
 

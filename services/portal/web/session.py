@@ -13,6 +13,7 @@ from fastapi import Request
 
 from services.portal.settings import PortalSettings
 from services.portal.web.owners import Owners
+from shared.http import client_address
 from shared.problems import Forbidden, Unauthenticated
 
 REFRESH_BEFORE_SECONDS = 120
@@ -102,15 +103,23 @@ async def access_token(request: Request) -> str:
 async def _has_one_company(request: Request, secret: str) -> bool:
     owners: Owners = request.app.state.owners
     path = "/v1/sessions/current/companies"
-    return len((await owners.call("identity", "GET", path, f"Session {secret}")).json()) == 1
+    headers = {"X-Forwarded-For": client_address(request)}
+    answer = await owners.call("identity", "GET", path, f"Session {secret}", headers=headers)
+    return len(answer.json()) == 1
 
 
 async def open_company(request: Request, secret: str, company_id: UUID | str | None) -> str:
-    """A token for one company; kept in its cookie."""
+    """A token for one company; kept in its cookie. Identity records from where it was asked for."""
     owners: Owners = request.app.state.owners
+    headers = {"X-Forwarded-For": client_address(request)}
     body = {"company_id": str(company_id) if company_id else None}
     answer = await owners.call(
-        "identity", "POST", "/v1/sessions/current/token", f"Session {secret}", json=body
+        "identity",
+        "POST",
+        "/v1/sessions/current/token",
+        f"Session {secret}",
+        json=body,
+        headers=headers,
     )
     token: str = answer.json()["access_token"]
     set_cookie(request, "token", token)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -27,6 +28,7 @@ from services.portal.audit import check_chain, record_actions, verify_chain
 from services.portal.settings import PortalSettings
 from shared.clock import system_clock
 from shared.contracts.billing import DraftEdited, SeriesStarted
+from shared.contracts.identity import MembershipChanged
 from shared.database import Database, connect
 from shared.events import Actor, Envelope, Event
 from tests.conftest import DatabaseFactory
@@ -149,6 +151,51 @@ async def test_only_auditors_look_and_only_at_their_own(
     await db.close()
 
 
+def membership(firm: Firm, company: UUID, **changes: Any) -> MembershipChanged:
+    state = {
+        "membership_id": MEMBERSHIP, "user_id": firm.user_id, "company_id": company, "role": "employee",
+        "kind": "internal", "profile_id": None, "rights": [], "apps": ["invoices"], "active": True,
+        "email": "luc@a.example", "first_name": "Luc", "last_name": "Petit", "language": "fr",
+    }  # fmt: skip
+    return MembershipChanged.model_validate({**state, **changes})
+
+
+MEMBERSHIP = uuid4()
+
+
+async def test_the_journal_says_what_became_of_a_user(
+    new_database: DatabaseFactory, kafka_broker: Broker
+) -> None:
+    """Also where events come in several batches; in the reader's language, on screen and in the file."""
+    database = await new_database("portal")
+    db = await connect(database.runtime_dsn, max_size=2)
+    firm = await new_firm(db, 1, {})
+    (company,) = firm.companies.values()
+    gone: dict[str, Any] = {"role": "owner", "rights": ["audit"], "active": False}
+    steps = [
+        {},
+        {"role": "owner", "rights": ["audit"]},
+        gone,
+        {**gone, "email": "", "first_name": ""},
+    ]
+    events = [membership(firm, company, **step) for step in steps]
+    actor = f"user:{firm.user_id}"
+    heard = [(event, happened(event, actor, n)) for n, event in enumerate(events)]
+    for batch in (heard[:2], heard[2:]):
+        async with db.system_transaction() as conn:
+            await record_actions(conn, batch)
+    assert await verify_chain(db) == []
+    async with pages(database, kafka_broker, firm) as client:
+        shown = " ".join((await client.get("/audit?lang=fr")).text.split())
+        for said in ("ajouté", "rôle · droits", "accès retiré", "données effacées"):
+            assert f"Utilisateur ou droits modifiés · {said}<" in shown, said
+        details = [line[7] for line in lines_of(await client.get("/audit/export.csv"))]
+    assert "Changements: données effacées" in details[0]
+    assert "Rôle: Employé" in details[3]
+    assert "Actif: oui" in details[3]
+    await db.close()
+
+
 TAMPERINGS = {
     "a row changed": ("UPDATE audit SET origin = '' WHERE position = 7", 7),
     "a row removed": ("DELETE FROM audit WHERE position = 7", 7),
@@ -188,7 +235,10 @@ async def test_verify_names_the_row(
     assert ran.stdout.startswith(f"entry {position}: "), ran.stdout
     await check_chain(db, system_clock)
     async with pages(database, kafka_broker, firm) as client:
-        assert f"Entry {position}:" in (await client.get("/audit")).text
+        assert f"Entry {position}:" in (await client.get("/audit?lang=en")).text
+        said = re.search(rf"Regel {position}: ([^<]+)<", (await client.get("/audit?lang=nl")).text)
+        assert said is not None
+        assert "regel" in said.group(1) or "logboek" in said.group(1)
     await db.close()
 
 

@@ -1,8 +1,9 @@
 """Who did what, when and from where: one table, filtered and exported; and one document's history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from services.portal.routes.audit import csv_answer, xlsx_answer
 from services.portal.store import audit, people, readmodels
 from services.portal.store.audit import AuditLine, Filter
 from services.portal.web import formats, words
+from services.portal.web.told import broken, told
 from services.portal.web.visitor import Biller, SignedIn, Visitor
 from shared.access.rights import AUDIT
 from shared.problems import Invalid, NotFound, Problem
@@ -88,6 +90,7 @@ async def table(visitor: SignedIn, asked: Wanted, before: int | None = None) -> 
             "asked": asked,
             "before": before,
             "about": about,
+            "broken": partial(broken, visitor.language),
         }
     if problem is not None:
         return visitor.refused("audit/table.html", problem, **shown)
@@ -178,14 +181,8 @@ def _form(visitor: Visitor) -> tuple[Sequence[str], Any]:
             words.known(language, f"action.{line.action}") or line.action,
             about(line.detail, line.subject),
             line.origin,
-            _detail(line.detail),
+            told(language, line.detail),
             line.trace_id,
         ]
 
     return [visitor.text(key) for key in COLUMNS], cells
-
-
-def _detail(detail: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name}: {value}" for name, value in detail.items() if value not in ("", None)
-    )
