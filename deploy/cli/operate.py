@@ -6,6 +6,7 @@ embedded stack (settings_from.py).
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -179,14 +180,33 @@ async def _support(arguments: argparse.Namespace) -> int:
 
 
 async def _audit(arguments: argparse.Namespace) -> int:
+    from aiokafka.errors import KafkaError
+
+    from deploy.cli.run import load_settings
     from services.portal.audit import verify_chain
+    from services.portal.checkpoints import published, sealing_keys
+    from shared.settings import KafkaSettings
 
     async with _database("portal", arguments.stack) as db:
-        broken = await verify_chain(db)
+        checkpoints: dict[int, bytes] = {}
+        unread = "no PORTAL_MASTER_KEY_FILE is set"
+        if keys := sealing_keys(load_settings("portal").master_key_file):
+            try:
+                checkpoints, unread = await published(KafkaSettings(), keys), ""
+            except (KafkaError, OSError, LookupError) as error:
+                unread = str(error) or type(error).__name__
+        broken = await verify_chain(db, checkpoints)
     for found in broken:
         print(f"entry {found.position}: {found.problem}")
     print("the audit chain is broken" if broken else "the audit chain holds")
-    return 1 if broken else 0
+    if unread:
+        print(f"its checkpoints could not be read ({unread}): a chain cut short or computed anew together "
+              "with its head would not be seen", file=sys.stderr)  # fmt: skip
+    else:
+        print(
+            f"{len(checkpoints)} checkpoints compared, the newest at entry {max(checkpoints, default=0)}"
+        )
+    return 1 if broken else 2 if unread else 0
 
 
 def _keys(arguments: argparse.Namespace) -> int:

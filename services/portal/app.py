@@ -5,6 +5,7 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from services.portal.audit import watch_chain
+from services.portal.checkpoints import keep_sealing
 from services.portal.deployer import Deployer
 from services.portal.live import Live
 from services.portal.projections import consumers
@@ -83,7 +84,10 @@ def create_app(
     app.state.owners = open_owners(urls, settings.owner_timeout_seconds)
     app.state.live = live = Live()
     app.state.deployer = deployer = Deployer(system_clock)
-    service.background = (live.poll, deployer.run, watch_chain)
+    key_file = settings.master_key_file
+    service.background = (
+        live.poll, deployer.run, watch_chain(key_file), keep_sealing(key_file),
+    )  # fmt: skip
     service.on_database = (_listen_for_the_end(live),)
     service.on_stop = (app.state.owners.client.aclose,)
     app.include_router(api.router)

@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
+from aiokafka.errors import KafkaError
+
+from services.portal.checkpoints import published, sealing_keys
 from services.portal.domain.audit import (
     OMITTED,
     Break,
@@ -23,13 +27,14 @@ from shared.database import UNAVAILABLE, Connection, Database
 from shared.events import Envelope, Event
 from shared.messaging import Consumers, Heard, gathering
 from shared.service import Service
+from shared.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
 LANE = "audit"
 CHECK_EVERY_SECONDS = 3600.0
 MEMBERSHIPS = "membership.changed"
-UNRECORDED = frozenset({"signing_key.published"})
+UNRECORDED = frozenset({"signing_key.published", "audit.sealed"})
 
 
 def listen_to_everything(consumers: Consumers) -> None:
@@ -78,19 +83,23 @@ def _entry(event: Event, envelope: Envelope, position: int) -> Entry:
     )
 
 
-async def verify_chain(db: Database) -> list[Break]:
-    """Each break of the chain, located; empty when it holds."""
+async def verify_chain(db: Database, checkpoints: Mapping[int, bytes] | None = None) -> list[Break]:
+    """Each break of the chain, located; empty when it holds, and agrees with the checkpoints. Those are
+    read before: the chain is never behind them."""
     async with db.system_transaction() as conn:
+        await audit.stand_still(conn)
         position, digest = await audit.head(conn)
-        verification = Verification()
+        verification = Verification(checkpoints or {})
         async for entry in audit.walk(conn):
             verification.feed(entry)
     return verification.finish(position, digest)
 
 
-async def check_chain(db: Database, clock: Clock) -> list[Break]:
+async def check_chain(
+    db: Database, clock: Clock, checkpoints: Mapping[int, bytes] | None = None
+) -> list[Break]:
     """Walk along the whole chain and keep what was found, for those who look at the audit."""
-    broken = await verify_chain(db)
+    broken = await verify_chain(db, checkpoints)
     async with db.system_transaction() as conn:
         entries, _ = await audit.head(conn)
         found = [{"position": b.position, "kind": b.kind, "values": b.values} for b in broken]
@@ -100,14 +109,30 @@ async def check_chain(db: Database, clock: Clock) -> list[Break]:
     return broken
 
 
-async def watch_chain(service: Service) -> None:
-    """Once an hour, and at the start."""
-    while True:
-        try:
-            await check_chain(service.database, system_clock)
-        except UNAVAILABLE as error:
-            log.warning("the audit chain waits for the database: %s", type(error).__name__)
-        await asyncio.sleep(CHECK_EVERY_SECONDS)
+def watch_chain(key_file: Path | None) -> Callable[[Service], Awaitable[None]]:
+    """A loop for the service: once an hour, and at the start."""
+
+    async def watch(service: Service) -> None:
+        while True:
+            try:
+                known = await _checkpoints(service.kafka, key_file)
+                await check_chain(service.database, system_clock, known)
+            except UNAVAILABLE as error:
+                log.warning("the audit chain waits for the database: %s", type(error).__name__)
+            await asyncio.sleep(CHECK_EVERY_SECONDS)
+
+    return watch
+
+
+async def _checkpoints(kafka: KafkaSettings, key_file: Path | None) -> dict[int, bytes]:
+    """Those there are; none while the broker is away: the chain by itself is looked at all the same."""
+    if not (keys := sealing_keys(key_file)):
+        return {}
+    try:
+        return await published(kafka, keys)
+    except (KafkaError, OSError, LookupError) as error:
+        log.warning("the audit's checkpoints can't be read: %s", type(error).__name__)
+        return {}
 
 
 def _action(event: Event, fields: dict[str, object]) -> str:

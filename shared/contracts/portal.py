@@ -1,5 +1,6 @@
 """What the portal publishes."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -61,3 +62,23 @@ class BillingDisabled(BillingEvent):
     """Facturation was switched off for a company."""
 
     topic: ClassVar[str] = "billing.disabled"
+
+
+class AuditSealed(Event):
+    """How far the audit chain had come at that moment. Kept outside the database that holds the chain,
+    so that one computed anew or cut short is told from the one there was."""
+
+    topic: ClassVar[str] = "audit.sealed"
+    publisher: ClassVar[str] = "portal"
+    key_field: ClassVar[str] = "chain_id"
+    public: ClassVar[bool] = False
+
+    chain_id: UUID
+    """The same for all checkpoints: they stand in one partition, in their order."""
+    position: int
+    """The number of entries."""
+    hash: str
+    """Of the last of them, in hex."""
+    sealed_at: datetime
+    seal: str
+    """HMAC-SHA256 of the three by a key that is derived from the portal's master key, in hex."""

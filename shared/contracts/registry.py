@@ -17,6 +17,7 @@ CONTRACTS: dict[str, type[Event]] = {
         portal.BillingEnabled,
         portal.BillingAccessChanged,
         portal.BillingDisabled,
+        portal.AuditSealed,
         billing.CustomerChanged,
         billing.InvoiceIssued,
         billing.InvoiceRendered,

@@ -54,6 +54,7 @@ def _values() -> dict[str, Any]:
         "profile_id": _id(5), "session_id": _id(6), "key_id": _id(7), "action_id": _id(8),
         "customer_id": _id(9), "invoice_id": _id(10), "delivery_id": _id(11), "document_id": _id(12),
         "draft_id": _id(14), "series_id": _id(15), "prefix": "F-", "last_number": 114,
+        "chain_id": _id(16), "position": 4711, "hash": "6b" * 32, "sealed_at": MOMENT, "seal": "5e" * 32,
         "form": "readable", "change": "written",
         "kind": "company", "company": company, "missing_legal_fields": [], "role": "employee",
         "rights": ["invoicing"], "apps": ["invoices"], "active": True, "email": "luc@example.org",

@@ -38,6 +38,7 @@ BREAKS = {
     "changed": "the entry was changed, or put in another place",
     "cut": "the chain ends at {last}, and had {sealed} entries",
     "end": "the end of the chain isn't what was sealed",
+    "recomputed": "one of the entries {first} to {last} was changed, and the chain computed anew",
 }
 """How a chain can be broken, in the operator's words; pages have their own (`chain_break`)."""
 
@@ -98,9 +99,17 @@ def detail_of(event: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Verification:
-    """Walks a chain from its beginning, entry by entry; each break is located, and the walk goes on."""
+    """Walks a chain from its beginning, entry by entry; each break is located, and the walk goes on.
 
+    `checkpoints` are hashes by position, from outside the database: they tell a chain that was computed
+    anew, or cut short together with its head, which by itself holds.
+    """
+
+    checkpoints: Mapping[int, bytes] = field(default_factory=dict)
     broken: list[Break] = field(default_factory=list)
+    agreed: int = 0
+    """The last checkpoint that agrees."""
+    recomputed: bool = False
     expected: int = 1
     before: bytes = b""
 
@@ -112,12 +121,26 @@ class Verification:
         elif link(self.before, entry) != entry.hash:
             self.broken.append(Break(entry.position, "changed"))
         self.before, self.expected = entry.hash, entry.position + 1
+        self._compare(entry)
+
+    def _compare(self, entry: Entry) -> None:
+        """With the checkpoint at that position; after the first that differs all others do."""
+        sealed = self.checkpoints.get(entry.position)
+        if sealed is None or self.recomputed:
+            return
+        if sealed == entry.hash:
+            self.agreed = entry.position
+            return
+        self.recomputed = True
+        among = {"first": self.agreed + 1, "last": entry.position}
+        self.broken.append(Break(self.agreed + 1, "recomputed", among))
 
     def finish(self, head_position: int, head_hash: bytes) -> list[Break]:
         """Compare the end with what was sealed; returns every break, empty when the chain holds."""
         last = self.expected - 1
-        if last != head_position:
-            cut = {"last": last, "sealed": head_position}
+        sealed = max(head_position, *self.checkpoints, 0)
+        if last != head_position or last < sealed:
+            cut = {"last": last, "sealed": sealed}
             self.broken.append(Break(self.expected, "cut", cut))
         elif self.before != head_hash:
             self.broken.append(Break(head_position, "end"))

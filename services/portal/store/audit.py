@@ -65,6 +65,21 @@ async def head(conn: Connection) -> tuple[int, bytes]:
     return (record["position"], record["hash"]) if record else (0, b"")
 
 
+async def sealed(conn: Connection) -> int:
+    """The position of the last checkpoint."""
+    position: int = await conn.fetchval("SELECT sealed FROM audit_head")
+    return position
+
+
+async def mark_sealed(conn: Connection, position: int) -> None:
+    await conn.execute("UPDATE audit_head SET sealed = $1", position)
+
+
+async def stand_still(conn: Connection) -> None:
+    """What this transaction reads, its head and its entries, is of one moment."""
+    await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
 async def known(conn: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the events that are in the chain."""
     records = await conn.fetch("SELECT event_id FROM audit WHERE event_id = ANY($1)", event_ids)

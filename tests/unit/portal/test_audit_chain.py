@@ -1,13 +1,14 @@
 """The audit chain: whatever is done to it is detected, and located."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from services.portal.domain.audit import Entry, Verification, detail_of, link
+from services.portal.domain.checkpoints import believed, seal
 from services.portal.spreadsheet import safe
 
 BEGAN = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
@@ -63,6 +64,70 @@ def test_tampering_is_located(
 
 def _sealed(before: bytes, entry: Entry) -> Entry:
     return replace(entry, hash=link(before, entry))
+
+
+def recomputed(entries: list[Entry], position: int) -> list[Entry]:
+    """One entry changed, and everything from there on sealed anew: by itself such a chain holds."""
+    found = entries[: position - 1]
+    for entry in entries[position - 1 :]:
+        changed = replace(entry, actor="user:2") if entry.position == position else entry
+        found.append(_sealed(found[-1].hash if found else b"", changed))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "tamper", "where"),
+    [
+        ("rows and head", lambda e: e[:11], (12, "cut")),
+        ("all recomputed", lambda e: recomputed(e, 1), (1, "recomputed")),
+        ("recomputed from the seventh", lambda e: recomputed(e, 7), (6, "recomputed")),
+        ("cut and grown again", lambda e: [*e[:11], *recomputed(e, 12)[11:]], (11, "recomputed")),
+        ("everything gone", lambda _: [], (1, "cut")),
+    ],
+)
+def test_what_holds_by_itself_is_told_by_the_checkpoints(
+    what: str, tamper: Callable[[list[Entry]], list[Entry]], where: tuple[int, str]
+) -> None:
+    entries = chain(20)
+    checkpoints = {n: entries[n - 1].hash for n in (5, 10, 15)}
+    tampered = tamper(entries)
+    head = tampered[-1] if tampered else replace(entries[0], position=0, hash=b"")
+    assert breaks(tampered, head) == [], what
+    verification = Verification(checkpoints)
+    for entry in tampered:
+        verification.feed(entry)
+    found = verification.finish(head.position, head.hash)
+    assert [(b.position, b.kind) for b in found] == [where], what
+
+
+def test_a_chain_agrees_with_its_own_checkpoints() -> None:
+    entries = chain(20)
+    verification = Verification({n: entries[n - 1].hash for n in (1, 20)})
+    for entry in entries:
+        verification.feed(entry)
+    assert verification.finish(20, entries[-1].hash) == []
+
+
+@dataclass(frozen=True)
+class Said:
+    position: int
+    hash: str
+    sealed_at: datetime
+    seal: str
+
+
+def test_only_checkpoints_under_our_own_seal_are_believed_and_the_first_of_each_position() -> None:
+    old, new = b"o" * 32, b"n" * 32
+
+    def said(key: bytes, position: int, digest: str) -> Said:
+        return Said(position, digest, BEGAN, seal(key, position, digest, BEGAN))
+
+    found = [
+        said(old, 5, "aa"), said(new, 9, "bb"), said(new, 5, "cc"), said(b"x" * 32, 12, "dd"),
+        replace(said(new, 14, "ee"), position=15), replace(said(new, 14, "ee"), hash="ff"),
+        replace(said(new, 14, "ee"), sealed_at=BEGAN + timedelta(1)), Said(16, "aa", BEGAN, ""),
+    ]  # fmt: skip
+    assert believed(found, (old, new)) == {5: b"\xaa", 9: b"\xbb"}
 
 
 def test_the_chain_holds_no_document_and_no_personal_data() -> None:
