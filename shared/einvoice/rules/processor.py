@@ -14,6 +14,7 @@ from shared.einvoice.rules import svrl
 from shared.einvoice.rules.catalogue import BR_FR, UBL_XSD, Package, RuleSet, RuleSetMissing
 from shared.einvoice.rules.explanations import explain, superseded
 from shared.einvoice.rules.finding import Finding, Severity
+from shared.einvoice.rules.outdated import up_to_date
 from shared.einvoice.rules.stylesheet import faster
 from shared.einvoice.syntax.ubl_read import ubl_root
 from shared.einvoice.xml import parse
@@ -54,7 +55,7 @@ class RuleProcessor:
             xml_text=etree.tostring(root, encoding="unicode", with_tail=False)
         )
         found = [
-            finding
+            up_to_date(finding, root)
             for name in names
             if name != UBL_XSD
             for finding in self._rule_findings(name, node)
