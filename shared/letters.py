@@ -1,6 +1,7 @@
 """Looking through dead letters, and putting them back for the service that could not apply them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -9,6 +10,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from shared.records import HANDLER, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
 from shared.settings import KafkaSettings
 from shared.topics import MAX_LETTER_BYTES, client_options, dead_letter_topic, retry_topic
+
+SILENCE_SECONDS = 15.0
+"""How long the broker may say nothing to whoever reads."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,30 @@ class Letter:
 
 async def letters_of(kafka: KafkaSettings, service: str, newest: int | None = None) -> list[Letter]:
     """All of one service's, or the newest of each partition; LookupError when it has no topic yet."""
-    partitions = await partitions_of(kafka, dead_letter_topic(service))
+    return [_letter(r) async for r in records_of(kafka, dead_letter_topic(service), newest)]
+
+
+async def records_of(
+    kafka: KafkaSettings, topic: str, newest: int | None = None
+) -> "AsyncIterator[ConsumerRecord[bytes, bytes]]":
+    """What a topic holds now, from its beginning or the newest of each partition, as no group's member.
+    LookupError when there is no such topic, TimeoutError when the broker falls silent."""
+    partitions = await partitions_of(kafka, topic)
     consumer = AIOKafkaConsumer(**client_options(kafka), max_partition_fetch_bytes=MAX_LETTER_BYTES)
-    await consumer.start()
     try:
+        await asyncio.wait_for(consumer.start(), SILENCE_SECONDS)
         consumer.assign(partitions)
-        begins = await consumer.beginning_offsets(partitions)
-        ends = await consumer.end_offsets(partitions)
-        found: list[ConsumerRecord[bytes, bytes]] = []
+        begins = await asyncio.wait_for(consumer.beginning_offsets(partitions), SILENCE_SECONDS)
+        ends = await asyncio.wait_for(consumer.end_offsets(partitions), SILENCE_SECONDS)
         for partition in partitions:
             first = begins[partition] if newest is None else ends[partition] - newest
             consumer.seek(partition, max(first, begins[partition]))
             while await consumer.position(partition) < ends[partition]:
-                batch = await consumer.getmany(partition, timeout_ms=1000)
-                found += batch.get(partition, [])
-        return [_letter(record) for record in found]
+                batch = await consumer.getmany(partition, timeout_ms=int(SILENCE_SECONDS * 1000))
+                if not batch:
+                    raise TimeoutError(f"the broker sends nothing more of {topic}")
+                for record in batch[partition]:
+                    yield record
     finally:
         await consumer.stop()
 

@@ -180,33 +180,28 @@ async def _support(arguments: argparse.Namespace) -> int:
 
 
 async def _audit(arguments: argparse.Namespace) -> int:
-    from aiokafka.errors import KafkaError
-
+    """0: the chain holds and agrees with its checkpoints; 1: broken; 2: nothing to compare it with."""
     from deploy.cli.run import load_settings
     from services.portal.audit import verify_chain
     from services.portal.checkpoints import published, sealing_keys
+    from services.portal.domain.checkpoints import TROUBLES
     from shared.settings import KafkaSettings
 
     async with _database("portal", arguments.stack) as db:
-        checkpoints: dict[int, bytes] = {}
-        unread = "no PORTAL_MASTER_KEY_FILE is set"
-        if keys := sealing_keys(load_settings("portal").master_key_file):
-            try:
-                checkpoints, unread = await published(KafkaSettings(), keys), ""
-            except (KafkaError, OSError, LookupError) as error:
-                unread = str(error) or type(error).__name__
-        broken = await verify_chain(db, checkpoints)
+        keys = sealing_keys(load_settings("portal").master_key_file)
+        known = await published(KafkaSettings(), keys)
+        broken = await verify_chain(db, known.found)
     for found in broken:
         print(f"entry {found.position}: {found.problem}")
     print("the audit chain is broken" if broken else "the audit chain holds")
-    if unread:
-        print(f"its checkpoints could not be read ({unread}): a chain cut short or computed anew together "
-              "with its head would not be seen", file=sys.stderr)  # fmt: skip
+    if known.strange:
+        print(f"{known.strange} records on their topic are under no seal of ours", file=sys.stderr)
+    if known.trouble:
+        print(f"compared with no checkpoint ({TROUBLES[known.trouble]}): a chain cut short or computed "
+              "anew together with its head would not be seen", file=sys.stderr)  # fmt: skip
     else:
-        print(
-            f"{len(checkpoints)} checkpoints compared, the newest at entry {max(checkpoints, default=0)}"
-        )
-    return 1 if broken else 2 if unread else 0
+        print(f"{len(known.found)} checkpoints compared, the newest at entry {known.newest}")
+    return 1 if broken else 2 if known.trouble else 0
 
 
 def _keys(arguments: argparse.Namespace) -> int:

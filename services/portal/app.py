@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from services.portal.audit import watch_chain
-from services.portal.checkpoints import keep_sealing
+from services.portal.checkpoints import keep_sealing, sealing_keys
 from services.portal.deployer import Deployer
 from services.portal.live import Live
 from services.portal.projections import consumers
@@ -84,10 +84,9 @@ def create_app(
     app.state.owners = open_owners(urls, settings.owner_timeout_seconds)
     app.state.live = live = Live()
     app.state.deployer = deployer = Deployer(system_clock)
-    key_file = settings.master_key_file
-    service.background = (
-        live.poll, deployer.run, watch_chain(key_file), keep_sealing(key_file),
-    )  # fmt: skip
+    keys = sealing_keys(settings.master_key_file)
+    sealing = (keep_sealing(keys[-1]),) if keys else ()
+    service.background = (live.poll, deployer.run, watch_chain(keys), *sealing)
     service.on_database = (_listen_for_the_end(live),)
     service.on_stop = (app.state.owners.client.aclose,)
     app.include_router(api.router)

@@ -4,12 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
-from aiokafka.errors import KafkaError
-
-from services.portal.checkpoints import published, sealing_keys
+from services.portal.checkpoints import published
 from services.portal.domain.audit import (
     OMITTED,
     Break,
@@ -19,11 +16,12 @@ from services.portal.domain.audit import (
     link,
     membership_changes,
 )
+from services.portal.domain.checkpoints import Checkpoints
 from services.portal.store import audit
 from services.portal.store.audit import ChainCheck
 from shared.clock import Clock, system_clock
 from shared.contracts.registry import CONTRACTS
-from shared.database import UNAVAILABLE, Connection, Database
+from shared.database import AWAY, Connection, Database
 from shared.events import Envelope, Event
 from shared.messaging import Consumers, Heard, gathering
 from shared.service import Service
@@ -95,44 +93,41 @@ async def verify_chain(db: Database, checkpoints: Mapping[int, bytes] | None = N
     return verification.finish(position, digest)
 
 
-async def check_chain(
-    db: Database, clock: Clock, checkpoints: Mapping[int, bytes] | None = None
-) -> list[Break]:
-    """Walk along the whole chain and keep what was found, for those who look at the audit."""
-    broken = await verify_chain(db, checkpoints)
+async def check_chain(db: Database, clock: Clock, checkpoints: Checkpoints) -> list[Break]:
+    """Walk along the whole chain and keep what was found, and with what it was compared, for those who
+    look at the audit."""
+    broken = await verify_chain(db, checkpoints.found)
     async with db.system_transaction() as conn:
         entries, _ = await audit.head(conn)
         found = [{"position": b.position, "kind": b.kind, "values": b.values} for b in broken]
-        await audit.keep_check(conn, ChainCheck(clock(), entries, found))
+        check = ChainCheck(clock(), entries, found, checkpoints.newest, checkpoints.trouble)
+        await audit.keep_check(conn, check)
     if broken:
         log.critical("the audit chain is broken at entry %d", broken[0].position)
     return broken
 
 
-def watch_chain(key_file: Path | None) -> Callable[[Service], Awaitable[None]]:
+def watch_chain(keys: tuple[bytes, ...]) -> Callable[[Service], Awaitable[None]]:
     """A loop for the service: once an hour, and at the start."""
 
     async def watch(service: Service) -> None:
         while True:
+            checkpoints = await published(service.kafka, keys)
             try:
-                known = await _checkpoints(service.kafka, key_file)
-                await check_chain(service.database, system_clock, known)
-            except UNAVAILABLE as error:
+                await check_chain(service.database, system_clock, checkpoints)
+            except AWAY as error:
                 log.warning("the audit chain waits for the database: %s", type(error).__name__)
-            await asyncio.sleep(CHECK_EVERY_SECONDS)
+            await _rest(service.kafka, keys, checkpoints.trouble)
 
     return watch
 
 
-async def _checkpoints(kafka: KafkaSettings, key_file: Path | None) -> dict[int, bytes]:
-    """Those there are; none while the broker is away: the chain by itself is looked at all the same."""
-    if not (keys := sealing_keys(key_file)):
-        return {}
-    try:
-        return await published(kafka, keys)
-    except (KafkaError, OSError, LookupError) as error:
-        log.warning("the audit's checkpoints can't be read: %s", type(error).__name__)
-        return {}
+async def _rest(kafka: KafkaSettings, keys: tuple[bytes, ...], trouble: str) -> None:
+    """Until the next walk: an hour, or less where there are checkpoints now and weren't before."""
+    for _ in range(60):
+        await asyncio.sleep(CHECK_EVERY_SECONDS / 60)
+        if trouble in ("broker", "none") and not (await published(kafka, keys)).trouble:
+            return
 
 
 def _action(event: Event, fields: dict[str, object]) -> str:

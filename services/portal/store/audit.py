@@ -50,6 +50,9 @@ class ChainCheck:
     checked_at: datetime
     entries: int
     broken: list[dict[str, Any]]
+    compared: int
+    """The newest checkpoint that it was compared with; 0: with none, for the `trouble`."""
+    trouble: str
 
 
 async def lock_head(conn: Connection) -> tuple[int, bytes]:
@@ -65,14 +68,14 @@ async def head(conn: Connection) -> tuple[int, bytes]:
     return (record["position"], record["hash"]) if record else (0, b"")
 
 
-async def sealed(conn: Connection) -> int:
-    """The position of the last checkpoint."""
-    position: int = await conn.fetchval("SELECT sealed FROM audit_head")
-    return position
+async def sealed(conn: Connection) -> tuple[int, datetime | None]:
+    """The position of the last checkpoint, and when it was made."""
+    record = await conn.fetchrow("SELECT sealed, sealed_at FROM audit_head")
+    return (record["sealed"], record["sealed_at"]) if record else (0, None)
 
 
-async def mark_sealed(conn: Connection, position: int) -> None:
-    await conn.execute("UPDATE audit_head SET sealed = $1", position)
+async def mark_sealed(conn: Connection, position: int, moment: datetime) -> None:
+    await conn.execute("UPDATE audit_head SET sealed = $1, sealed_at = $2", position, moment)
 
 
 async def stand_still(conn: Connection) -> None:
@@ -198,15 +201,21 @@ async def count(conn: Connection, wanted: Filter) -> int:
 async def keep_check(conn: Connection, check: ChainCheck) -> None:
     """The newest one takes the place of the one before."""
     await conn.execute(
-        "INSERT INTO audit_check (checked_at, entries, broken) VALUES ($1, $2, $3) "
+        "INSERT INTO audit_check (checked_at, entries, broken, compared, trouble) "
+        "VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (only_one) DO UPDATE SET checked_at = EXCLUDED.checked_at, "
-        "entries = EXCLUDED.entries, broken = EXCLUDED.broken",
+        "entries = EXCLUDED.entries, broken = EXCLUDED.broken, compared = EXCLUDED.compared, "
+        "trouble = EXCLUDED.trouble",
         check.checked_at,
         check.entries,
         check.broken,
+        check.compared,
+        check.trouble,
     )
 
 
 async def last_check(conn: Connection) -> ChainCheck | None:
-    record = await conn.fetchrow("SELECT checked_at, entries, broken FROM audit_check")
+    record = await conn.fetchrow(
+        "SELECT checked_at, entries, broken, compared, trouble FROM audit_check"
+    )
     return ChainCheck(**record) if record else None

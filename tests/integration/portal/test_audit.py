@@ -25,6 +25,7 @@ from deploy.local.broker import Broker
 from deploy.local.postgres import ServiceDatabase
 from services.portal.app import create_app
 from services.portal.audit import check_chain, record_actions, verify_chain
+from services.portal.domain.checkpoints import Checkpoints
 from services.portal.settings import PortalSettings
 from shared.clock import system_clock
 from shared.contracts.billing import DraftEdited, SeriesStarted
@@ -233,7 +234,7 @@ async def test_verify_names_the_row(
     )  # fmt: skip
     assert ran.returncode == 1
     assert ran.stdout.startswith(f"entry {position}: "), ran.stdout
-    await check_chain(db, system_clock)
+    await check_chain(db, system_clock, Checkpoints(trouble="key"))
     async with pages(database, kafka_broker, firm) as client:
         assert f"Entry {position}:" in (await client.get("/audit?lang=en")).text
         said = re.search(rf"Regel {position}: ([^<]+)<", (await client.get("/audit?lang=nl")).text)

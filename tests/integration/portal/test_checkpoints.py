@@ -1,134 +1,282 @@
-"""What somebody with the whole database can do to the audit: the checkpoints on the broker tell."""
+"""Checkpoints: whoever has the whole database in his hands can't make the chain say something else, nor
+less, than what the signed topic says; and when there is nothing to compare with, that is said."""
 
 import asyncio
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
 
 from deploy.local.broker import Broker
 from deploy.local.postgres import ServiceDatabase
 from services.portal.app import create_app
-from services.portal.audit import verify_chain
-from services.portal.checkpoints import published, seal_chain, sealing_keys
+from services.portal.audit import record_actions, verify_chain
+from services.portal.checkpoints import SYSTEM, published, seal_chain, sealing_keys
 from services.portal.domain.audit import link
+from services.portal.domain.checkpoints import CHAIN, EVERY, Checkpoints, seal
 from services.portal.settings import PortalSettings
 from services.portal.store import audit
-from shared.clock import system_clock
-from shared.database import Database, connect
+from shared import outbox
+from shared.contracts.billing import DraftEdited
+from shared.contracts.portal import AuditSealed
+from shared.database import Database, connect, prepare_connection
+from shared.events import Actor, Envelope
+from shared.relay import Relay
+from shared.settings import KafkaSettings
+from shared.topics import ensure_topics
 from tests.conftest import DatabaseFactory
-from tests.integration.portal.firm import new_firm
-from tests.integration.portal.test_audit import recorded
+from tests.integration.portal.firm import Firm, browser, new_firm
 from tests.services import eventually, kafka_settings, master_key, served
 
-SEALED = 20
-"""Entries when the checkpoint was made; five more come after it."""
+BEGAN = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
+Owner = asyncpg.Connection
 
 
-async def sealed_chain(database: ServiceDatabase, broker: Broker, key: Path) -> Database:
-    """A chain whose checkpoint is on the topic: made by the command, published by the service's relay."""
-    db = await connect(database.runtime_dsn, max_size=2)
-    firm = await new_firm(db, 1, {})
-    (company,) = firm.companies.values()
-    await recorded(db, firm, company, SEALED)
-    kafka, keys = kafka_settings(broker), sealing_keys(key)
-    settings = PortalSettings(database_url=database.runtime_dsn, master_key_file=key)
-    async with served(create_app(settings, kafka)):
+@dataclass
+class Chain:
+    """A chain of its own with a relay and a key, and nobody who adds to it but the test."""
 
+    database: ServiceDatabase
+    db: Database
+    kafka: KafkaSettings
+    key: Path
+    firm: Firm
+    now: datetime = BEGAN
+
+    @property
+    def settings(self) -> PortalSettings:
+        return PortalSettings(database_url=self.database.runtime_dsn, master_key_file=self.key)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        return sealing_keys(self.key)
+
+    async def grow(self, count: int) -> None:
+        heard = []
+        for _ in range(count):
+            draft = DraftEdited(
+                draft_id=uuid4(), company_id=self.firm.company_id, customer_id=uuid4(),
+                document_kind="invoice", change="written",
+            )  # fmt: skip
+            heard.append((draft, Envelope(
+                uuid4(), draft.topic, 1, str(draft.key), BEGAN, "/facteur/test", 1,
+                Actor(kind="user", id=str(self.firm.user_id)), None, None, None,
+            )))  # fmt: skip
+        async with self.db.system_transaction() as conn:
+            await record_actions(conn, heard)
+
+    async def look(self) -> bool:
+        """As one of the portal's processes does, when so much time has passed that one may be due."""
+        self.now += EVERY
+        return await seal_chain(self.db, self.keys[-1], lambda: self.now)
+
+    async def heard(self) -> Checkpoints:
+        return await published(self.kafka, self.keys)
+
+    async def published(self, *entries: int) -> None:
         async def there() -> bool:
-            return SEALED in await published(kafka, keys)
+            return set((await self.heard()).found) == set(entries)
 
-        await eventually(there)
-    await recorded(db, firm, company, 5)
-    return db
+        await eventually(there, step=0.1)
 
-
-async def recompute(owner: asyncpg.Connection, db: Database) -> None:
-    """Change the seventh entry, and seal it, all that follow and the head anew."""
-    async with db.system_transaction() as conn:
-        entries = [entry async for entry in audit.walk(conn)]
-    before = b""
-    for entry in entries:
-        changed = replace(entry, actor="system:nobody") if entry.position == 7 else entry
-        before = link(before, changed)
-        await owner.execute(
-            "UPDATE audit SET actor = $2, hash = $3 WHERE position = $1",
-            changed.position, changed.actor, before,
+    async def verify(self, **changes: str | None) -> tuple[int, str, str]:
+        """`facteur audit verify`, as an operator runs it: status, result, remarks."""
+        env = {
+            **os.environ,
+            "PORTAL_DATABASE_URL": self.database.runtime_dsn,
+            "PORTAL_MASTER_KEY_FILE": str(self.key),
+            "FACTEUR_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            **changes,
+        }
+        ran = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-m", "deploy.cli.main", "audit", "verify"],
+            env={name: value for name, value in env.items() if value is not None},
+            cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
-    await owner.execute("UPDATE audit_head SET hash = $1", before)
+        return ran.returncode, ran.stdout, ran.stderr
 
 
-async def cut(owner: asyncpg.Connection, _: Database) -> None:
-    """Remove the end, with the head that tells of it, and what is left in the outbox."""
-    await owner.execute("DELETE FROM audit WHERE position > 12")
+@pytest.fixture
+async def chain(
+    new_database: DatabaseFactory, kafka_broker: Broker, tmp_path: Path
+) -> AsyncIterator[Chain]:
+    """Twenty entries, sealed at five and at twenty."""
+    database, kafka = await new_database("portal"), kafka_settings(kafka_broker)
+    await ensure_topics(kafka, [AuditSealed])
+    db = await connect(database.runtime_dsn, max_size=4)
+    made = Chain(database, db, kafka, master_key(tmp_path), await new_firm(db, 1, {}))
+    relay = asyncio.create_task(Relay(database.runtime_dsn, kafka).run())
+    for count in (5, 15):
+        await made.grow(count)
+        assert await made.look()
+    await made.published(5, 20)
+    yield made
+    relay.cancel()
+    await asyncio.gather(relay, return_exceptions=True)
+    await db.close()
+
+
+async def cut(_: Chain, owner: Owner) -> None:
     await owner.execute(
-        "UPDATE audit_head SET position = 12, sealed = 12, hash = (SELECT hash FROM audit WHERE position = 12)"
+        "DELETE FROM audit WHERE position > 12; UPDATE audit_head SET position = 12, "
+        "sealed = 12, hash = (SELECT hash FROM audit WHERE position = 12); DELETE FROM outbox"
     )
-    await owner.execute("DELETE FROM outbox")
+
+
+async def recompute(_: Chain, owner: Owner) -> None:
+    """Entry 7 by somebody else, and every hash made anew, as whoever knows the code can."""
+    await prepare_connection(owner)
+    async with owner.transaction():
+        before = b""
+        for entry in [entry async for entry in audit.walk(owner)]:
+            changed = replace(entry, actor="user:nobody") if entry.position == 7 else entry
+            before = link(before, changed)
+            await owner.execute(
+                "UPDATE audit SET actor = $2, hash = $3 WHERE position = $1",
+                entry.position, changed.actor, before,
+            )  # fmt: skip
+        await owner.execute("UPDATE audit_head SET hash = $1", before)
+
+
+async def cut_and_let_grow(chain: Chain, owner: Owner) -> None:
+    """The portal goes on with what it finds, and seals that."""
+    await cut(chain, owner)
+    await chain.grow(15)
+    assert await chain.look()
+    await chain.published(5, 20, 27)
+
+
+async def recompute_and_forge(chain: Chain, owner: Owner) -> None:
+    """With checkpoints of the forged chain, put into the outbox without the key."""
+    await recompute(chain, owner)
+    before = (await chain.heard()).strange
+    async with chain.db.system_transaction() as conn:
+        position, digest = await audit.head(conn)
+        text, at = digest.hex(), BEGAN + timedelta(days=1)
+        for wrong in (seal(os.urandom(32), position, text, at), "é" * 64):
+            forged = AuditSealed(
+                chain_id=CHAIN, position=position, hash=text, sealed_at=at, seal=wrong
+            )
+            await outbox.append(conn, forged, actor=SYSTEM, aggregate_version=99)
+
+    async def there() -> bool:
+        return (await chain.heard()).strange == before + 2
+
+    await eventually(there, step=0.1)
+
+
+CUT = "the chain ends at 12, and had 20 entries"
+RECOMPUTED = "one of the entries 6 to 20 was changed, and the chain computed anew"
+TAMPERINGS: dict[str, tuple[Callable[[Chain, Owner], Awaitable[None]], int, str]] = {
+    "rows and head removed together": (cut, 13, CUT),
+    "all recomputed": (recompute, 6, RECOMPUTED),
+    "cut, and grown again": (cut_and_let_grow, 6, RECOMPUTED),
+    "recomputed, with a forged checkpoint": (recompute_and_forge, 6, RECOMPUTED),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+async def test_what_was_done_to_the_whole_database_is_located(chain: Chain, what: str) -> None:
+    """By `facteur audit verify`, and on the page in the reader's language."""
+    status, said, _ = await chain.verify()
+    assert status == 0, said
+    assert "2 checkpoints compared, the newest at entry 20" in said
+    tamper, position, words = TAMPERINGS[what]
+    owner = await asyncpg.connect(chain.database.owner_dsn)
+    await tamper(chain, owner)
+    await owner.close()
+    assert await verify_chain(chain.db) == [], "by itself it holds"
+    status, said, _ = await chain.verify()
+    assert (status, said.splitlines()[:2]) == (
+        1,
+        [f"entry {position}: {words}", "the audit chain is broken"],
+    )
+    async with pages_of(chain, chain.settings) as pages:
+
+        async def checked() -> str | None:
+            page = (await pages.get("/audit?lang=nl")).text
+            return page if f"Regel {position}:" in page else None
+
+        assert "controlepunten buiten de databank" in await eventually(checked, step=0.2)
+
+
+@asynccontextmanager
+async def pages_of(chain: Chain, settings: PortalSettings) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        served(create_app(settings, chain.kafka)) as client,
+        browser(str(client.base_url), chain.firm) as pages,
+    ):
+        yield pages
+
+
+async def test_the_page_says_with_what_it_was_compared_and_why_with_nothing(chain: Chain) -> None:
+    """What wasn't compared isn't shown as if it had been."""
+    keyless = chain.settings.model_copy(update={"master_key_file": None})
+    for settings, words in (
+        (chain.settings, "Compared with the checkpoints kept outside the database, the newest of "),
+        (keyless, "Compared with no checkpoint outside the database: the portal has no key for them"),
+    ):  # fmt: skip
+        async with pages_of(chain, settings) as pages:
+
+            async def said(pages: httpx.AsyncClient = pages, words: str = words) -> bool:
+                return words in (await pages.get("/audit?lang=en")).text
+
+            await eventually(said, step=0.2)
 
 
 @pytest.mark.parametrize(
-    ("tamper", "said"),
+    ("changes", "why"),
     [
-        (cut, "entry 13: the chain ends at 12, and had 20 entries"),
-        (recompute, "entry 1: one of the entries 1 to 20 was changed, and the chain computed anew"),
+        ({"PORTAL_MASTER_KEY_FILE": None}, "no PORTAL_MASTER_KEY_FILE is set"),
+        ({"FACTEUR_KAFKA_BOOTSTRAP": "127.0.0.1:1"}, "the broker doesn't answer"),
+        ({}, "there is none that our keys have sealed"),
     ],
-    ids=["rows and head", "all recomputed"],
 )
-async def test_verify_tells_a_chain_that_holds_by_itself(
-    new_database: DatabaseFactory, kafka_broker: Broker, tmp_path: Path, tamper: object, said: str
+async def test_what_can_t_be_compared_isn_t_passed_in_silence(
+    chain: Chain, changes: dict[str, str | None], why: str, tmp_path: Path
 ) -> None:
-    database, key = await new_database("portal"), master_key(tmp_path)
-    db = await sealed_chain(database, kafka_broker, key)
-    code, words = await verified(database, kafka_broker, key)
-    assert (code, words[0]) == (0, "the audit chain holds"), words
-    owner = await asyncpg.connect(database.owner_dsn)
-    assert callable(tamper)
-    await tamper(owner, db)
-    await owner.close()
-    assert await verify_chain(db) == []
-    code, words = await verified(database, kafka_broker, key)
-    assert (code, words[0]) == (1, said)
-    await db.close()
+    if not changes:
+        (tmp_path / "another").mkdir()
+        changes = {"PORTAL_MASTER_KEY_FILE": str(master_key(tmp_path / "another"))}
+    status, said, remarks = await chain.verify(**changes)
+    assert (status, said) == (2, "the audit chain holds\n")
+    assert why in remarks
 
 
-async def test_verify_says_when_the_checkpoints_could_not_be_read(
-    new_database: DatabaseFactory, kafka_broker: Broker
-) -> None:
-    code, words = await verified(await new_database("portal"), kafka_broker, None)
-    assert (code, words) == (2, ["the audit chain holds"])
+async def test_of_many_who_look_one_seals_and_none_a_chain_that_stands_still(chain: Chain) -> None:
+    await chain.grow(3)
+    chain.now += EVERY
+    made = await asyncio.gather(
+        *(seal_chain(chain.db, chain.keys[-1], lambda: chain.now) for _ in range(8))
+    )
+    assert sorted(made)[-2:] == [False, True]
+    assert not await chain.look()
+    await chain.grow(1)
+    assert not await seal_chain(chain.db, chain.keys[-1], lambda: chain.now - EVERY / 2), "too soon"
+    assert await chain.look()
+    await chain.published(5, 20, 23, 24)
 
 
-async def test_a_chain_that_stands_still_gets_no_second_checkpoint(
-    new_database: DatabaseFactory, tmp_path: Path
-) -> None:
-    db = await connect((await new_database("portal")).runtime_dsn, max_size=2)
-    firm = await new_firm(db, 1, {})
-    (company,) = firm.companies.values()
-    (key,) = sealing_keys(master_key(tmp_path))
-    assert not await seal_chain(db, key, system_clock)
-    await recorded(db, firm, company, 3)
-    assert [await seal_chain(db, key, system_clock) for _ in range(3)] == [True, False, False]
-    assert await db.pool.fetchval("SELECT count(*) FROM outbox WHERE topic = 'audit.sealed'") == 1
-    await db.close()
+async def test_a_chain_that_grows_meanwhile_holds(chain: Chain) -> None:
+    """Head and entries are read of one moment."""
 
+    async def grow() -> None:
+        for _ in range(150):
+            await chain.grow(3)
 
-async def verified(
-    database: ServiceDatabase, broker: Broker, key: Path | None
-) -> tuple[int, list[str]]:
-    """What `facteur audit verify` says, and its exit code."""
-    settings = {
-        "PORTAL_DATABASE_URL": database.runtime_dsn, "FACTEUR_KAFKA_BOOTSTRAP": broker.bootstrap,
-        **({"PORTAL_MASTER_KEY_FILE": str(key)} if key else {}),
-    }  # fmt: skip
-    ran = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "deploy.cli.main", "audit", "verify"],
-        env={**os.environ, **settings}, cwd=Path(__file__).parents[3],
-        capture_output=True, text=True, timeout=90, check=False,
-    )  # fmt: skip
-    assert ran.returncode != 1 or ran.stdout, ran.stderr
-    return ran.returncode, ran.stdout.splitlines()
+    growing = asyncio.create_task(grow())
+    walks = 0
+    while not growing.done():
+        assert await verify_chain(chain.db) == []
+        walks += 1
+    await growing
+    assert walks > 5

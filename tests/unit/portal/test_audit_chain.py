@@ -8,8 +8,16 @@ from uuid import uuid4
 import pytest
 
 from services.portal.domain.audit import Entry, Verification, detail_of, link
-from services.portal.domain.checkpoints import believed, seal
+from services.portal.domain.checkpoints import (
+    CHAIN,
+    EVERY,
+    EVERY_ENTRIES,
+    Checkpoints,
+    due,
+    seal,
+)
 from services.portal.spreadsheet import safe
+from shared.contracts.portal import AuditSealed
 
 BEGAN = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 
@@ -127,7 +135,49 @@ def test_only_checkpoints_under_our_own_seal_are_believed_and_the_first_of_each_
         replace(said(new, 14, "ee"), position=15), replace(said(new, 14, "ee"), hash="ff"),
         replace(said(new, 14, "ee"), sealed_at=BEGAN + timedelta(1)), Said(16, "aa", BEGAN, ""),
     ]  # fmt: skip
-    assert believed(found, (old, new)) == {5: b"\xaa", 9: b"\xbb"}
+    heard = Checkpoints()
+    for one in found:
+        heard.hear(one, (old, new))
+    assert heard.found == {5: b"\xaa", 9: b"\xbb"}
+    assert (heard.newest, heard.strange) == (9, 5)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"seal": "é" * 64},
+        {"hash": "not hex"},
+        {"hash": ""},
+        {"position": -1},
+        {"position": 10**30},
+        {"sealed_at": "0001-01-01T00:00:00+14:00"},
+        {"sealed_at": "9999-12-31T23:59:59-14:00"},
+    ],
+)
+def test_whatever_somebody_puts_on_the_topic_stops_no_verification(
+    strange: dict[str, object],
+) -> None:
+    """Who has the database has its outbox: a checkpoint that can't be judged is one that isn't ours."""
+    key = b"k" * 32
+    good = {"chain_id": CHAIN, "position": 5, "hash": "aa", "sealed_at": BEGAN, "seal": ""}
+    heard = Checkpoints()
+    heard.hear(AuditSealed.model_validate({**good, **strange}), (key,))
+    heard.hear(AuditSealed.model_validate({**good, "seal": seal(key, 5, "aa", BEGAN)}), (key,))
+    assert (heard.found, heard.strange) == ({5: b"\xaa"}, 1)
+
+
+def test_a_checkpoint_is_due_when_the_chain_has_moved_and_not_too_soon() -> None:
+    second = timedelta(seconds=1)
+    assert due(BEGAN, 1, 0, None)
+    assert not due(BEGAN, 0, 0, None)
+    assert not due(BEGAN + EVERY * 9, 7, 7, BEGAN)
+    assert not due(BEGAN + EVERY - second, 8, 7, BEGAN)
+    assert due(BEGAN + EVERY, 8, 7, BEGAN)
+    assert not due(BEGAN + second, 6 + EVERY_ENTRIES, 7, BEGAN)
+    assert due(BEGAN + second, 7 + EVERY_ENTRIES, 7, BEGAN)
+    # what somebody wrote into the database holds nothing up
+    assert due(BEGAN + second, 8, 10**12, BEGAN)
+    assert due(BEGAN, 8, 7, BEGAN + timedelta(days=9999))
 
 
 def test_the_chain_holds_no_document_and_no_personal_data() -> None:
