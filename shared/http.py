@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from shared import metrics
 from shared.access.guard import Guard, Principal
+from shared.access.rights import DOCUMENT_MANAGEMENT, INVOICING, AppName
 from shared.database import AWAY
 from shared.logs import acting_for
 from shared.origin import coming_from, network_of
@@ -299,11 +300,14 @@ async def biller(caller: Caller) -> Principal:
     return caller
 
 
-def biller_using(app: str) -> Callable[..., Awaitable[Principal]]:
-    """The caller, who may invoice and uses `app`; 403 otherwise (P2, P7, D5)."""
+def biller_using(*apps: AppName, right: str | None = None) -> Callable[..., Awaitable[Principal]]:
+    """The caller, who may invoice, uses these apps and holds `right`; 403 otherwise (P2, P7, D5, D10)."""
 
     async def allowed(caller: Annotated[Principal, Depends(biller)]) -> Principal:
-        caller.require_app(app)
+        for app in apps:
+            caller.require_app(app)
+        if right is not None:
+            caller.require(right)
         return caller
 
     return allowed
@@ -311,5 +315,13 @@ def biller_using(app: str) -> Callable[..., Awaitable[Principal]]:
 
 Biller = Annotated[Principal, Depends(biller)]
 InvoicesBiller = Annotated[Principal, Depends(biller_using("invoices"))]
-PurchasesBiller = Annotated[Principal, Depends(biller_using("purchases"))]
+"""Looks at documents."""
+InvoicesWriter = Annotated[Principal, Depends(biller_using("invoices", right=INVOICING))]
+"""Writes and issues them."""
+DocumentsKeeper = Annotated[Principal, Depends(biller_using("invoices", right=DOCUMENT_MANAGEMENT))]
+"""Decides what becomes of issued ones."""
+PurchasesKeeper = Annotated[
+    Principal, Depends(biller_using("purchases", "peppol", right=DOCUMENT_MANAGEMENT))
+]
+"""Looks after received ones; all of them come over Peppol."""
 AnyCaller = Annotated[Principal, Depends(anyone)]

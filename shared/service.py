@@ -17,6 +17,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from shared import http, inbox, metrics, outbox, telemetry
 from shared.access.guard import Guard
+from shared.access.keys import Keys
 from shared.bus import Bus, LaneHealth
 from shared.contracts.registry import published_by
 from shared.database import UNAVAILABLE, Database, connect_when_there
@@ -68,6 +69,7 @@ class Service:
     body_limits: Mapping[str, int] = field(default_factory=dict)
     """Paths that take larger (or smaller) bodies than the settings say, in bytes."""
     _database: Database | None = None
+    keys: Keys = field(default_factory=Keys)
     relay: Relay = field(init=False)
     bus: Bus = field(init=False)
     stage: str = "starting"
@@ -88,7 +90,7 @@ class Service:
     @property
     def guard(self) -> Guard:
         """Who is calling, decided from this service's own tables."""
-        return Guard(self.database)
+        return Guard(self.database, keys=self.keys)
 
     async def start(self) -> None:
         """Begin in the background; returns at once."""

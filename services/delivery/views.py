@@ -35,6 +35,11 @@ def _public_key(row: WayRow) -> dict[str, str] | None:
     return {"openssh": row.public_key, "fingerprint": fingerprint(row.public_key)}
 
 
+def shown_ways(rows: list[WayRow], *, peppol: bool) -> list[dict[str, Any]]:
+    """Ways to receive; those over Peppol only for whoever uses that app."""
+    return [way_view(row) for row in rows if peppol or row.channel != "peppol"]
+
+
 def attempt_view(row: AttemptRow) -> dict[str, Any]:
     """One attempt, in the peer's own words."""
     return {
@@ -80,13 +85,15 @@ def received_view(row: ReceivedRow) -> dict[str, Any]:
     }
 
 
-async def reception(db: Database, company_id: UUID, customer_id: UUID) -> dict[str, Any]:
-    """How a customer receives."""
+async def reception(
+    db: Database, company_id: UUID, customer_id: UUID, *, peppol: bool
+) -> dict[str, Any]:
+    """How a customer receives; ways over Peppol only for whoever uses that app."""
     async with db.transaction(company_id) as conn:
         rows = await receptions.ways(conn, company_id, customer_id)
     if not rows:
         raise NotFound("No reception settings yet.")
-    return {"customer_id": str(customer_id), "ways": [way_view(row) for row in rows]}
+    return {"customer_id": str(customer_id), "ways": shown_ways(rows, peppol=peppol)}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """From a bearer token to a Principal, decided from this service's own tables."""
 
 import asyncio
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.access import store, tokens
+from shared.access.keys import Keys
 from shared.clock import Clock, system_clock
 from shared.database import Database
 from shared.events import Actor
@@ -27,6 +27,12 @@ class AppOff(Forbidden):
     """This app isn't switched on for you or for your company; ask an owner of the company."""
 
     slug, title = "app-off", "App switched off"
+
+
+class RightMissing(Forbidden):
+    """You lack the right that this asks for; whoever manages the company's users can give it."""
+
+    slug, title = "right-missing", "Right missing"
 
 
 class SupportReadsOnly(Forbidden):
@@ -68,9 +74,9 @@ class Principal:
         return Actor(kind="user" if self.scopes is None else "api_key", id=str(self.user_id))
 
     def require(self, right: str) -> None:
-        """Forbidden unless the caller holds `right`."""
+        """RightMissing unless the caller holds `right` (D10)."""
         if right not in self.rights:
-            raise Forbidden(right=right)
+            raise RightMissing(right=right)
 
     def require_app(self, app: str) -> None:
         """AppOff unless the company uses `app`, and this caller may (P7, D5)."""
@@ -105,10 +111,13 @@ class Guard:
 
     database: Database
     clock: Clock = system_clock
+    keys: Keys = field(default_factory=Keys)
 
     async def principal(self, token: str) -> Principal:
         """The caller; Unauthenticated, Forbidden, or Lagging when this service hasn't heard yet."""
-        claims = tokens.verify(token, await self._key(tokens.key_id_of(token)), self.clock())
+        now = self.clock()
+        key = await self.keys.key(self.database, tokens.key_id_of(token), now)
+        claims = tokens.verify(token, key, now)
         found = await self._standing(claims)
         if found.session_revoked:
             raise Unauthenticated("The session has ended; sign in again.")
@@ -132,16 +141,6 @@ class Guard:
             scopes=None if claims.scopes is None else frozenset(claims.scopes),
             two_factor_pending=claims.two_factor_pending or found.second_factor_due,
         )
-
-    async def _key(self, key_id: UUID) -> dict[str, str]:
-        for _ in range(int(WAIT_SECONDS / STEP_SECONDS)):
-            async with self.database.pool.acquire() as conn:
-                key = await store.public_key(conn, key_id)
-            if key is not None:
-                loaded: dict[str, str] = json.loads(key)
-                return loaded
-            await asyncio.sleep(STEP_SECONDS)
-        raise Unauthenticated
 
     async def _standing(self, claims: tokens.Claims) -> store.Standing:
         """Wait up to a second for what the caller has already seen elsewhere."""

@@ -1,6 +1,7 @@
 """Reading the access projection: everything a decision needs, in one query."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from shared.access.rights import ALWAYS_ON
@@ -69,10 +70,17 @@ async def standing(conn: Connection, membership_id: UUID, session_id: UUID) -> S
     )
 
 
-async def public_key(conn: Connection, key_id: UUID) -> str | None:
-    """The verification key as a JWK in JSON, unless unknown or expired."""
-    key: str | None = await conn.fetchval(
-        "SELECT public_key FROM access.signing_keys WHERE key_id = $1 AND expires_at > now()",
-        key_id,
+@dataclass(frozen=True)
+class PublishedKey:
+    key_id: UUID
+    public_key: str
+    """A JWK in JSON."""
+    expires_at: datetime
+
+
+async def public_keys(conn: Connection) -> list[PublishedKey]:
+    """The verification keys that haven't expired: a few."""
+    records = await conn.fetch(
+        "SELECT key_id, public_key, expires_at FROM access.signing_keys WHERE expires_at > now()"
     )
-    return key
+    return [PublishedKey(**record) for record in records]

@@ -84,6 +84,7 @@ class World:
 
 @pytest.fixture
 async def world(stage: Cast) -> AsyncIterator[World]:
+    await stage.renew()
     databases = stage.app.databases.values()
     for database in databases:
         await database.begin()

@@ -75,7 +75,7 @@ def strict(answer: Answer) -> None:
 @pytest.mark.parametrize("route", pages(), ids=lambda r: r.name)
 async def test_every_page_is_strict_for_whoever_sees_it(world: World, route: Route) -> None:
     """For somebody who gets through, for somebody who is refused, and for nobody in particular."""
-    answers = route.policy.answers
+    answers = route.answers()
     people = [
         next((p for p, a in answers.items() if a == ALLOWED and "key" not in p), "owner"),
         "nobody",

@@ -1,11 +1,14 @@
 """Tokens that are stale, forged or meant for somebody else are refused by every service alike."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from joserfc import jwt
@@ -159,6 +162,82 @@ async def test_what_is_no_token_is_refused(world: World, token: str) -> None:
 
         answer = await request(world.apps[service], "GET", path.format(company=company), raw)
         assert answer.status == 401, (service, answer.body)
+
+
+async def test_who_attacks_for_long_gets_another_token(world: World) -> None:
+    """The cast's own: a suite lasts longer than a token."""
+    key, key_id = await real_key(world)
+    for name in ("owner", "key: read"):
+        person = world.person(name)
+        _, claims = decoded(person.token)
+        header = {"alg": "Ed25519", "typ": "at+jwt", "kid": key_id}
+        old = {**claims, "exp": int(time.time()) - 1}
+        person.token = jwt.encode(header, old, key, algorithms=["Ed25519"])
+        assert (await world.api("billing", "GET", "/v1/customers", person)).status == 401
+    await world.cast.renew()
+    for name in ("owner", "key: read"):
+        answer = await world.api("billing", "GET", "/v1/customers", world.person(name))
+        assert answer.status == 200
+
+
+async def test_unknown_key_ids_cost_few_queries(world: World) -> None:
+    """However many, and however different: the published keys are read a few times a second."""
+    asked: list[str] = []
+
+    def note(query: Any) -> None:
+        asked.append(query.query)
+
+    head, claims = decoded(world.person("owner").token)
+    conn = world.cast.app.databases["billing"].conn
+    conn.add_query_logger(note)
+    begun = time.monotonic()
+    try:
+        answers = await asyncio.gather(*(
+            world.api("billing", "GET", "/v1/customers", f"Bearer {token}")
+            for token in (
+                f"{encoded({**head, 'kid': str(uuid4())})}.{encoded(claims)}.{encoded(b'x')}"
+                for _ in range(200)
+            )
+        ))  # fmt: skip
+        took = time.monotonic() - begun
+        genuine = await world.api("billing", "GET", "/v1/customers", world.person("owner"))
+    finally:
+        conn.remove_query_logger(note)
+    assert {a.status for a in answers} == {401}
+    assert genuine.status == 200
+    reads = [query for query in asked if "signing_keys" in query]
+    assert 1 <= len(reads) <= 10 * took + 5, len(reads)
+
+
+async def test_an_unknown_key_id_is_waited_for_once(world: World) -> None:
+    head, claims = decoded(world.person("owner").token)
+    token = f"{encoded({**head, 'kid': str(uuid4())})}.{encoded(claims)}.{encoded(b'x')}"
+    took = []
+    for _ in range(3):
+        begun = time.monotonic()
+        assert (
+            await world.api("delivery", "GET", "/v1/deliveries", f"Bearer {token}")
+        ).status == 401
+        took.append(time.monotonic() - begun)
+    assert took[0] > 0.9
+    assert max(took[1:]) < 0.9
+
+
+async def test_a_key_that_is_new_opens_at_once_what_asked_for_it_too_early(world: World) -> None:
+    """What was missed once is no longer refused when it is heard of."""
+    key_id, key = uuid4(), OKPKey.generate_key("Ed25519")
+    _, claims = decoded(world.person("owner").token)
+    header = {"alg": "Ed25519", "typ": "at+jwt", "kid": str(key_id)}
+    token = jwt.encode(header, claims, key, algorithms=["Ed25519"])
+    bearer = f"Bearer {token}"
+    assert (await world.api("billing", "GET", "/v1/customers", bearer)).status == 401
+    async with world.cast.app.databases["billing"].system_transaction() as conn:
+        await conn.execute(
+            "INSERT INTO access.signing_keys (key_id, public_key, expires_at, version) "
+            "VALUES ($1, $2, now() + interval '1 day', 1)",
+            key_id, json.dumps(key.as_dict(private=False)),
+        )  # fmt: skip
+    assert (await world.api("billing", "GET", "/v1/customers", bearer)).status == 200
 
 
 async def test_tokens_live_ten_minutes(world: World) -> None:

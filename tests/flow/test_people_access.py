@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -24,7 +24,9 @@ ROUTES = {
     "statistics": [("portal", "/dashboard")],
     "customers": [("billing", "/v1/customers"), ("portal", "/customers")],
 }  # fmt: skip
-SWITCHED = ("invoices", "purchases", "statistics")
+SWITCHED = ("invoices", "purchases", "peppol", "statistics")
+CLOSES = {"peppol": "purchases"}
+"""What isn't its own pages: received documents all come over Peppol."""
 
 
 @pytest.fixture
@@ -92,14 +94,94 @@ async def test_apps_switched_off_are_gone_for_the_company_and_for_one_employee(
     assert await closed_to(biller) == set()
     for app in SWITCHED:
         rest = [a for a in SWITCHED if a != app]
-        await soon(biller, {app}, company_apps(*rest))
+        gone = {CLOSES.get(app, app)}
+        await soon(biller, gone, company_apps(*rest))
         await soon(biller, set(), company_apps(*SWITCHED))
-        await soon(biller, {app}, own_apps(*rest))
+        await soon(biller, gone, own_apps(*rest))
         await soon(biller, set(), own_apps(*SWITCHED))
-    await soon(biller, set(SWITCHED), company_apps())
+    await soon(biller, {"invoices", "purchases", "statistics"}, company_apps())
     promoted = await api.patch(user, json={"role": "owner"})
     assert promoted.status_code == 200
     await soon(biller, {"purchases"}, company_apps("invoices", "statistics"))
+
+
+async def test_what_a_right_allows_is_gone_with_it(running: Platform) -> None:
+    """D10: *invoicing* writes and issues, *document management* decides on what there is."""
+    biller = await running.biller()
+    api = (await firm_of(running, biller)).at("identity")
+    company = f"/v1/companies/{biller.company_id}"
+    profiles = (await api.get(f"{company}/profiles")).json()
+    profile = next(p for p in profiles if p["name"] == "Gérant")
+
+    async def answers() -> dict[str, int]:
+        nothing = UUID(int=0)
+        asked = {
+            "write": await biller.at("billing").post("/v1/series", json={"prefix": "Z-"}),
+            "look": await biller.at("billing").get("/v1/invoices"),
+            "resend": await biller.at("delivery").post(f"/v1/deliveries/{nothing}/resend"),
+            "received": await biller.at("delivery").get("/v1/purchases"),
+            "form": await get(biller, "portal", "/invoices/new"),
+        }
+        return {name: answer.status_code for name, answer in asked.items()}
+
+    async def holding(*rights: str) -> Callable[[], Awaitable[bool]]:
+        body = {"name": "Gérant", "rights": list(rights)}
+        path = f"{company}/profiles/{profile['profile_id']}"
+        assert (await api.put(path, json=body)).status_code == 200
+        writes = 200 if "invoicing" in rights else 403
+        keeps = "document_management" in rights
+
+        async def settled() -> bool:
+            found = await answers()
+            assert found["look"] == 200
+            wrote = found["write"] in ((201, 409) if writes == 200 else (403,))
+            kept = (found["resend"], found["received"]) == ((404, 200) if keeps else (403, 403))
+            return wrote and kept and found["form"] == writes
+
+        return settled
+
+    await eventually(await holding("invoicing", "document_management"), WITHIN, 0.05)
+    await eventually(await holding("invoicing"), WITHIN, 0.05)
+    page = (await get(biller, "portal", "/invoices")).text
+    assert ('href="/purchases"' in page, 'href="/invoices/new"' in page) == (False, True)
+    await eventually(await holding("document_management"), WITHIN, 0.05)
+    page = (await get(biller, "portal", "/invoices")).text
+    assert ('href="/purchases"' in page, 'href="/invoices/new"' in page) == (True, False)
+    await eventually(await holding(), WITHIN, 0.05)
+
+
+async def test_peppol_ways_are_for_whoever_uses_that_app(running: Platform) -> None:
+    """P7, D5: without it they are neither shown nor set, and stay as they are."""
+    biller = await running.biller()
+    api = (await firm_of(running, biller)).at("identity")
+    users = (await api.get(f"/v1/companies/{biller.company_id}/users")).json()
+    user = f"/v1/companies/{biller.company_id}/users/{users[0]['user_id']}"
+    customer = uuid4()
+    path, delivery = f"/v1/receptions/{customer}", biller.at("delivery")
+    peppol = {"channel": "peppol", "settings": {"participant": "0208:0123456749"}}
+    mail = {"channel": "email", "settings": {"to": ["a@example.org"]}}
+    assert (await delivery.put(path, json={"ways": [peppol]})).status_code == 200
+    await api.patch(user, json={"apps": ["invoices"]})
+
+    async def refused() -> bool:
+        return (await delivery.put(path, json={"ways": [peppol]})).status_code == 403
+
+    await eventually(refused, WITHIN, 0.05)
+    assert (await delivery.get(path)).json()["ways"] == []
+    assert 'name="peppol.on"' not in (await get(biller, "portal", "/customers/new")).text
+    changed = await delivery.put(path, json={"ways": [mail]})
+    assert [way["channel"] for way in changed.json()["ways"]] == ["email"]
+    nothing_else = await delivery.put(path, json={"ways": []})
+    assert (nothing_else.status_code, nothing_else.json()["ways"]) == (200, [])
+    await api.patch(user, json={"apps": ["peppol"]})
+
+    async def shown() -> bool:
+        ways = (await delivery.get(path)).json()["ways"]
+        return [way["target"] for way in ways] == ["0208:0123456749"]
+
+    await eventually(shown, WITHIN, 0.05)
+    assert 'name="peppol.on"' in (await get(biller, "portal", "/customers/new")).text
+    assert (await delivery.put(path, json={"ways": []})).status_code == 422
 
 
 async def firm_of(running: Platform, biller: Person) -> Person:

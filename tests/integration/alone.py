@@ -20,7 +20,7 @@ from deploy.local.broker import Broker
 from deploy.local.postgres import ServiceDatabase
 from deploy.local.process import free_port
 from shared.access import projection, tokens
-from shared.access.rights import APPS
+from shared.access.rights import APPS, DOCUMENT_MANAGEMENT, INVOICING
 from shared.contracts.identity import (
     Company,
     CompanyChanged,
@@ -34,6 +34,9 @@ from shared.events import Actor, Envelope, Event
 from shared.settings import KafkaSettings
 from tests.platform import SELLER
 from tests.services import kafka_settings, ready
+
+RECEIVING = {**SELLER, "peppol_id": f"0208:{SELLER['registration_number']}"}
+"""A company that the network reaches."""
 
 SYSTEM = Actor(kind="system", id="test")
 
@@ -55,7 +58,7 @@ class World:
         await _tell(db, published)
 
     async def biller(
-        self, db: Database, legal: dict[str, Any] = SELLER, language: str = "fr"
+        self, db: Database, legal: dict[str, Any] = RECEIVING, language: str = "fr"
     ) -> "Caller":
         """A company, facturation on for it, and somebody there who may invoice."""
         company, profile, membership, user = uuid4(), uuid4(), uuid4(), uuid4()
@@ -64,7 +67,8 @@ class World:
             company=Company.model_validate(legal), missing_legal_fields=[],
         ))  # fmt: skip
         await _tell(db, ProfileChanged(
-            profile_id=profile, company_id=company, name="Gérant", rights=[], active=True
+            profile_id=profile, company_id=company, name="Gérant",
+            rights=[INVOICING, DOCUMENT_MANAGEMENT], active=True
         ))  # fmt: skip
         await _tell(db, MembershipChanged(
             membership_id=membership, user_id=user, company_id=company, role="employee",

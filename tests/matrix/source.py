@@ -17,6 +17,10 @@ class WrongSource(ValueError):
     """docs/access-matrix.toml doesn't say what it must; the text says where."""
 
 
+Lacks = frozenset[str]
+"""Which of the things that policies ask for somebody hasn't got."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """Who gets through and how everybody else is answered."""
@@ -24,7 +28,28 @@ class Policy:
     name: str
     says: str
     answers: dict[str, str]
-    """By person: `yes`, a status, or `sign-in` (sent to the sign-in page)."""
+    """By person: `yes`, a status, or `sign-in` (sent to the sign-in page); none: by the demands."""
+    demands: tuple[str, ...] = ()
+    """What it asks for, in this order."""
+    stranger: str = ""
+    """The answer to whoever asks for another company's things."""
+
+    @property
+    def of_pages(self) -> bool:
+        return self.name.startswith("page: ")
+
+    def answer_to(self, lacks: Lacks, method: str) -> str:
+        """By its demands: `yes`, a status, `sign-in` or `enrol`."""
+        if "session" in lacks or (self.of_pages and "person" in lacks):
+            return "sign-in" if self.of_pages else "401"
+        if method != "GET" and "change" in lacks:
+            return "403"
+        if "enrolment" in lacks:
+            return "enrol" if self.of_pages else "403"
+        for demand in self.demands:
+            if demand in lacks:
+                return self.stranger if demand == "company" else "403"
+        return (self.stranger if "company" in lacks else "") or ALLOWED
 
 
 @dataclass(frozen=True)
@@ -36,6 +61,8 @@ class Route:
     policy: Policy
     answer: int
     """The status for whoever gets through."""
+    incomplete: int = 0
+    """The same, while the company's legal information is incomplete; 0: no other."""
     query: str = ""
     body: str = ""
     """JSON for an API, `name=value&…` for a page, with $names of things that exist."""
@@ -53,27 +80,53 @@ class Route:
 
     def answer_to(self, person: str) -> str:
         """`yes`, a status, or `sign-in`; "404, 403" is the first for looking, the second for changing."""
+        if not self.policy.answers:
+            return self.policy.answer_to(people()[person].lacks, self.method)
         looks, _, changes = self.policy.answers[person].partition(", ")
         return looks if self.method == "GET" else changes or looks
 
+    def answers(self) -> dict[str, str]:
+        """To each of the named people."""
+        return {name: self.answer_to(name) for name in people()}
+
     @property
     def path(self) -> str:
-        return self.name.split(" ", 1)[1]
+        return self.address.split(" ", 1)[1]
+
+    @property
+    def address(self) -> str:
+        """Method and path, without what tells two requests of a route apart."""
+        return self.name.partition(" #")[0]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A kind of person that has a column of its own."""
+
+    says: str
+    lacks: Lacks
 
 
 @dataclass(frozen=True)
 class Source:
-    people: dict[str, str]
+    people: dict[str, Named]
     policies: dict[str, Policy]
     routes: list[Route]
+
+
+@cache
+def people() -> dict[str, Named]:
+    """The named ones."""
+    data = tomllib.loads(SOURCE.read_text("utf-8"))["people"]
+    return {n: Named(p["says"], frozenset(p.get("lacks", ()))) for n, p in data.items()}
 
 
 @cache
 def source() -> Source:
     """The declared matrix; WrongSource when it isn't whole."""
     data = tomllib.loads(SOURCE.read_text("utf-8"))
-    people: dict[str, str] = data["people"]
-    policies = {name: _policy(name, body, people) for name, body in data["policy"].items()}
+    known = people()
+    policies = {name: _policy(name, body, known) for name, body in data["policy"].items()}
     routes = []
     for service in SERVICES:
         for name, body in data[service].items():
@@ -82,21 +135,21 @@ def source() -> Source:
                 raise WrongSource(f"{service} {name}: no such policy")
             answer = given.pop("answer", 200)
             routes.append(Route(service, name, policy, answer, **given))
-    return Source(people, policies, routes)
+    return Source(known, policies, routes)
 
 
-def _policy(name: str, body: dict[str, Any], people: dict[str, str]) -> Policy:
-    rest = str(body.get("rest", ""))
+def _policy(name: str, body: dict[str, Any], people: dict[str, Named]) -> Policy:
+    rules = {k: body.pop(k) for k in ("says", "demands", "stranger") if k in body}
+    rest = str(body.pop("rest", ""))
     answers: dict[str, str] = {}
     for answer, who in body.items():
-        if answer in ("says", "rest"):
-            continue
         for person in who:
             if person not in people or person in answers:
                 raise WrongSource(f"policy {name}: {person} is unknown, or answered twice")
             answers[person] = answer
     missing = [p for p in people if p not in answers]
-    if missing and not rest:
+    if (answers or "demands" not in rules) and missing and not rest:
         raise WrongSource(f"policy {name} says nothing about {', '.join(missing)}")
-    whole = {person: answers.get(person, rest) for person in people}
-    return Policy(name, body["says"], whole)
+    whole = {person: answers.get(person, rest) for person in people} if answers or rest else {}
+    demands = tuple(rules.get("demands", ()))
+    return Policy(name, rules["says"], whole, demands, rules.get("stranger", ""))

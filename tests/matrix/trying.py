@@ -15,13 +15,10 @@ REFUSALS = ("401", "403", "404", "sign-in", "enrol")
 class Cell:
     route: Route
     person: str
+    expected: str
     found: str
     answer: Answer
     published: int
-
-    @property
-    def expected(self) -> str:
-        return self.route.answer_to(self.person)
 
     @property
     def right(self) -> bool:
@@ -30,8 +27,8 @@ class Cell:
         return self.found == self.expected
 
 
-async def tried(cast: Cast, route: Route, name: str) -> Cell:
-    """Send it; whatever it changed is undone."""
+async def tried(cast: Cast, route: Route, name: str, expected: str = "", who: str = "") -> Cell:
+    """Send it; whatever it changed is undone. `expected` unless the table has a column for the person."""
     person, things = cast.people[name], cast.things[name]
     headers, body = _presented(route, person), Template(route.body).substitute(things)
     if route.body:
@@ -57,7 +54,8 @@ async def tried(cast: Cast, route: Route, name: str) -> Cell:
     finally:
         for database in databases:
             await database.undo()
-    return Cell(route, name, _found(answer), answer, published)
+    expected = expected or route.answer_to(name)
+    return Cell(route, who or name, expected, _found(answer), answer, published)
 
 
 def _is_page(route: Route) -> bool:

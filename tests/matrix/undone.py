@@ -58,14 +58,16 @@ class UndoneDatabase(Database):
         pool: Any = OneConnection(conn, "", turn)
         everywhere: Any = OneConnection(conn, EVERY_COMPANY, turn)
         self.pool, self.everywhere = pool, everywhere
-        self._around: Any = None
+        self._around: list[Any] = []
 
     async def begin(self) -> None:
-        self._around = self.conn.transaction()
-        await self._around.start()
+        """May be called within another: then a savepoint."""
+        around = self.conn.transaction()
+        await around.start()
+        self._around.append(around)
 
     async def undo(self) -> None:
-        await self._around.rollback()
+        await self._around.pop().rollback()
 
     async def close(self) -> None:
         await self.conn.close()

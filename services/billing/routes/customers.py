@@ -11,7 +11,7 @@ from services.billing.commands import customers as commands
 from services.billing.commands import series as series_commands
 from services.billing.commands.customers import CustomerState
 from services.billing.context import Ctx
-from shared.http import Biller, InvoicesBiller
+from shared.http import Biller, InvoicesBiller, InvoicesWriter
 
 router = APIRouter(prefix="/v1", tags=["customers"])
 
@@ -69,7 +69,7 @@ async def list_series(caller: InvoicesBiller, ctx: Ctx) -> list[dict[str, Any]]:
 
 
 @router.post("/series", status_code=201)
-async def create_series(body: NewSeries, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
+async def create_series(body: NewSeries, caller: InvoicesWriter, ctx: Ctx) -> dict[str, Any]:
     """A series; its first number follows `last_number`."""
     row = await series_commands.create_series(
         ctx.db, caller, body.kind, body.prefix, body.width, body.last_number
@@ -79,7 +79,7 @@ async def create_series(body: NewSeries, caller: InvoicesBiller, ctx: Ctx) -> di
 
 @router.patch("/series/{series_id}")
 async def restart_series(
-    series_id: UUID, body: Restart, caller: InvoicesBiller, ctx: Ctx
+    series_id: UUID, body: Restart, caller: InvoicesWriter, ctx: Ctx
 ) -> dict[str, Any]:
     """Go on after `last_number`."""
     row = await series_commands.restart_series(ctx.db, caller, series_id, body.last_number)

@@ -18,7 +18,7 @@ from services.billing.domain.drafting import DraftContent
 from services.billing.domain.errors import AlreadyIssued
 from services.billing.domain.numbering import day_at, file_name
 from services.billing.store import invoices
-from shared.http import InvoicesBiller
+from shared.http import InvoicesBiller, InvoicesWriter
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound, Problem
 
@@ -45,7 +45,7 @@ class DraftChange(BaseModel):
 
 
 @router.post("/drafts", status_code=201)
-async def write_draft(body: NewDraft, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
+async def write_draft(body: NewDraft, caller: InvoicesWriter, ctx: Ctx) -> dict[str, Any]:
     """A draft from JSON in EN 16931 terms."""
     row = await commands.write_draft(
         ctx.db,
@@ -63,7 +63,7 @@ async def write_draft(body: NewDraft, caller: InvoicesBiller, ctx: Ctx) -> dict[
 @router.post("/drafts/ubl", status_code=201)
 async def post_ubl(
     request: Request,
-    caller: InvoicesBiller,
+    caller: InvoicesWriter,
     ctx: Ctx,
     customer_id: UUID | None = None,
     series_id: UUID | None = None,
@@ -100,7 +100,7 @@ async def get_draft(draft_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[st
 
 @router.put("/drafts/{draft_id}")
 async def change_draft(
-    draft_id: UUID, body: DraftChange, caller: InvoicesBiller, ctx: Ctx
+    draft_id: UUID, body: DraftChange, caller: InvoicesWriter, ctx: Ctx
 ) -> dict[str, Any]:
     """Replace a draft's content; 409 once it is issued."""
     row = await commands.change_draft(ctx.db, caller, draft_id, body.content, body.version)
@@ -108,14 +108,14 @@ async def change_draft(
 
 
 @router.delete("/drafts/{draft_id}", status_code=204)
-async def remove_draft(draft_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> None:
+async def remove_draft(draft_id: UUID, caller: InvoicesWriter, ctx: Ctx) -> None:
     """Throw a draft away."""
     await commands.remove_draft(ctx.db, caller, draft_id)
 
 
 @router.post("/drafts/{draft_id}/issue", status_code=201)
 async def issue(
-    draft_id: UUID, response: Response, caller: InvoicesBiller, ctx: Ctx
+    draft_id: UUID, response: Response, caller: InvoicesWriter, ctx: Ctx
 ) -> dict[str, Any]:
     """Issue a draft. It is issued once: asked again, the answer is the same invoice (200)."""
     try:
@@ -154,7 +154,7 @@ async def get_invoice(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dic
 
 @router.patch("/invoices/{invoice_id}")
 @router.put("/invoices/{invoice_id}")
-async def change_invoice(invoice_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> None:
+async def change_invoice(invoice_id: UUID, caller: InvoicesWriter, ctx: Ctx) -> None:
     """An issued document never changes: 409."""
     await views.invoice(ctx.db, caller.company_id, invoice_id)
     raise AlreadyIssued

@@ -12,7 +12,7 @@ from services.delivery.domain.secrets import packed
 from services.delivery.store import plans, receptions
 from services.delivery.store.receptions import WayRow
 from shared import outbox
-from shared.access.guard import Principal
+from shared.access.guard import AppOff, Principal
 from shared.clock import Clock
 from shared.contracts.delivery import ChannelName, ReceptionChanged, Way
 from shared.database import Database
@@ -58,9 +58,11 @@ async def set_reception(
     body: ReceptionBody,
     clock: Clock,
 ) -> list[WayRow]:
-    """Replace a customer's ways; affects what is issued from now on, and what waited for them."""
-    if not body.ways:
-        raise NoWay(errors=[{"field": "ways", "message": NoWay.__doc__}])
+    """Replace a customer's ways; affects what is issued from now on, and what waited for them. Who
+    doesn't use the app PEPPOL sets no such way, and leaves the one that is there (P7)."""
+    peppol = "peppol" in caller.apps
+    if not peppol and any(way.channel == "peppol" for way in body.ways):
+        raise AppOff(app="peppol")
     async with db.transaction(caller.company_id) as conn:
         await plans.hold_reception(conn, customer_id, alone=True)
         version = await receptions.version(conn, caller.company_id, customer_id)
@@ -68,6 +70,9 @@ async def set_reception(
         rows = [
             _row(box, caller.company_id, customer_id, w, n, known) for n, w in enumerate(body.ways)
         ]
+        rows += [way for way in known if way.channel == "peppol" and not peppol]
+        if not rows:
+            raise NoWay(errors=[{"field": "ways", "message": NoWay.__doc__}])
         created = await receptions.save(conn, caller.company_id, customer_id, (version or 0) + 1)
         if version is None and not created:
             raise NotFound

@@ -9,6 +9,7 @@ from services.delivery.store import deliveries, plans, work
 from services.delivery.store.deliveries import DeliveryRow
 from services.delivery.store.receptions import WayRow
 from services.delivery.store.work import AttemptRow
+from shared.access.guard import AppOff
 from shared.clock import Clock
 from shared.database import Connection, Database
 from shared.events import Actor
@@ -18,11 +19,20 @@ OVER = ("exhausted", "refused", "undecided", "cancelled", "delivered", "bounced"
 
 
 async def resend(
-    db: Database, company_id: UUID, delivery_id: UUID, actor: Actor, clock: Clock
+    db: Database,
+    company_id: UUID,
+    delivery_id: UUID,
+    actor: Actor,
+    clock: Clock,
+    *,
+    peppol: bool = True,
 ) -> DeliveryRow:
-    """A new delivery in the place of one that is over; what is still under way can't be resent."""
+    """A new delivery in the place of one that is over; what is still under way can't be resent. One
+    over Peppol only by whoever uses that app (P7): `peppol`."""
     async with db.transaction(company_id) as conn:
         old = await _over(conn, company_id, delivery_id)
+        if old.channel == "peppol" and not peppol:
+            raise AppOff(app="peppol")
         if await deliveries.being_resent(conn, company_id, delivery_id):
             raise Conflict("This delivery is being resent already; wait for what becomes of that.")
         plan = await plans.get(conn, company_id, old.invoice_id)

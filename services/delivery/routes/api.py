@@ -13,7 +13,7 @@ from services.delivery.commands.receptions import ReceptionBody
 from services.delivery.context import Context, context
 from services.delivery.domain.progress import DeliveryState
 from services.delivery.store import received
-from shared.http import Biller, InvoicesBiller, PurchasesBiller
+from shared.http import Biller, DocumentsKeeper, InvoicesBiller, PurchasesKeeper
 from shared.problems import NotFound
 
 router = APIRouter(prefix="/v1", tags=["delivery"])
@@ -26,16 +26,20 @@ Ctx = Annotated[Context, Depends(context)]
 async def put_reception(
     customer_id: UUID, body: ReceptionBody, caller: Biller, ctx: Ctx
 ) -> dict[str, Any]:
-    """Replace how a customer receives; at least one way (422)."""
+    """Replace how a customer receives; at least one way (422). Peppol needs the app PEPPOL (403);
+    to whoever hasn't got it a customer's Peppol way isn't shown, and stays."""
     rows = await receptions.set_reception(ctx.db, ctx.box, caller, customer_id, body, ctx.clock)
     ctx.planned()
-    return {"customer_id": str(customer_id), "ways": [views.way_view(row) for row in rows]}
+    peppol = "peppol" in caller.apps
+    return {"customer_id": str(customer_id), "ways": views.shown_ways(rows, peppol=peppol)}
 
 
 @router.get("/receptions/{customer_id}")
 async def get_reception(customer_id: UUID, caller: Biller, ctx: Ctx) -> dict[str, Any]:
     """How a customer receives; secrets aren't shown."""
-    return await views.reception(ctx.db, caller.company_id, customer_id)
+    return await views.reception(
+        ctx.db, caller.company_id, customer_id, peppol="peppol" in caller.apps
+    )
 
 
 @router.get("/deliveries")
@@ -63,9 +67,12 @@ async def list_deliveries(
 
 
 @router.post("/deliveries/{delivery_id}/resend", status_code=201)
-async def resend_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[str, Any]:
+async def resend_delivery(delivery_id: UUID, caller: DocumentsKeeper, ctx: Ctx) -> dict[str, Any]:
     """Send again what is over, as a new delivery."""
-    row = await resend.resend(ctx.db, caller.company_id, delivery_id, caller.actor, ctx.clock)
+    row = await resend.resend(
+        ctx.db, caller.company_id, delivery_id, caller.actor, ctx.clock,
+        peppol="peppol" in caller.apps,
+    )  # fmt: skip
     ctx.planned()
     return views.delivery_view(row, [])
 
@@ -80,7 +87,7 @@ class ConfirmBody(BaseModel):
 
 @router.post("/deliveries/{delivery_id}/confirm")
 async def confirm_delivery(
-    delivery_id: UUID, body: ConfirmBody, caller: InvoicesBiller, ctx: Ctx
+    delivery_id: UUID, body: ConfirmBody, caller: DocumentsKeeper, ctx: Ctx
 ) -> dict[str, str]:
     """A person knows that what nobody else can tell arrived: `undecided` becomes `delivered`."""
     invoice_id = await resend.confirm(
@@ -91,7 +98,7 @@ async def confirm_delivery(
 
 
 @router.post("/deliveries/{delivery_id}/cancel")
-async def cancel_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -> dict[str, str]:
+async def cancel_delivery(delivery_id: UUID, caller: DocumentsKeeper, ctx: Ctx) -> dict[str, str]:
     """Don't deliver what isn't on its way yet."""
     invoice_id = await resend.cancel(ctx.db, caller.company_id, delivery_id, caller.actor)
     ctx.planned()
@@ -100,14 +107,14 @@ async def cancel_delivery(delivery_id: UUID, caller: InvoicesBiller, ctx: Ctx) -
 
 @router.get("/purchases")
 async def list_purchases(
-    caller: PurchasesBiller, ctx: Ctx, state: Literal["accepted", "quarantined"] = "accepted"
+    caller: PurchasesKeeper, ctx: Ctx, state: Literal["accepted", "quarantined"] = "accepted"
 ) -> list[dict[str, Any]]:
     """Documents received from the network."""
     return await views.purchases(ctx.db, caller.company_id, state)
 
 
 @router.get("/purchases/{document_id}/original")
-async def get_purchase(document_id: UUID, caller: PurchasesBiller, ctx: Ctx) -> Response:
+async def get_purchase(document_id: UUID, caller: PurchasesKeeper, ctx: Ctx) -> Response:
     """A received document, as it came."""
     async with ctx.db.transaction(caller.company_id) as conn:
         xml = await received.content(conn, caller.company_id, document_id)

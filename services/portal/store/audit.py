@@ -144,7 +144,8 @@ LINES = """
     LEFT JOIN LATERAL (
         SELECT m.first_name || ' ' || m.last_name AS name FROM access.memberships m
         WHERE m.user_id = CASE WHEN a.actor ~ '^(user|api_key):[0-9a-f-]{36}$'
-                               THEN split_part(a.actor, ':', 2)::uuid END LIMIT 1) p ON true
+                               THEN split_part(a.actor, ':', 2)::uuid END
+        ORDER BY m.active DESC, m.membership_id DESC LIMIT 1) p ON true
     WHERE (a.company_id = $1 OR ($1::uuid IS NULL AND a.company_id IN (
                SELECT company_id FROM access.companies WHERE firm_id = $2 OR company_id = $2))
            OR (a.company_id IS NULL AND a.actor = ANY($3::text[])))

@@ -14,7 +14,7 @@ from services.portal.web.owners import Owner, Owners
 from services.portal.web.problems import field_errors, problem_text
 from services.portal.web.rendering import render
 from shared.access.guard import Principal
-from shared.access.rights import MASS_DEPLOYMENT
+from shared.access.rights import DOCUMENT_MANAGEMENT, INVOICING, MASS_DEPLOYMENT, AppName
 from shared.http import client_address
 from shared.problems import Conflict, Forbidden, NotFound, Problem, Unauthenticated
 from shared.telemetry import current_trace_id
@@ -72,6 +72,15 @@ class Visitor:
     def uses(self, app: str) -> bool:
         """Whether links to that app are shown."""
         return self.principal is not None and app in self.principal.apps
+
+    @property
+    def receives(self) -> bool:
+        """Whether received documents are shown: all of them come over Peppol."""
+        return self.uses("purchases") and self.uses("peppol") and self.may(DOCUMENT_MANAGEMENT)
+
+    def resends(self, channel: str) -> bool:
+        """Whether this person may send again by that channel."""
+        return self.may(DOCUMENT_MANAGEMENT) and (channel != "peppol" or self.uses("peppol"))
 
     def text(self, key: str, **values: Any) -> str:
         """Words of the catalogue in this person's language."""
@@ -221,23 +230,37 @@ async def of_a_firm(visitor: SignedIn) -> Visitor:
     return visitor
 
 
-APP_OF_PAGES = {
-    "/invoices": "invoices",
-    "/drafts": "invoices",
-    "/deliveries": "invoices",
-    "/purchases": "purchases",
-    "/dashboard": "statistics",
+@dataclass(frozen=True)
+class Demand:
+    """What pages ask for beyond facturation: apps (P7, D5), and a right to look or to change (D10)."""
+
+    apps: tuple[AppName, ...]
+    look: str | None = None
+    change: str | None = None
+
+
+DEMANDS = {
+    "/invoices/new": Demand(("invoices",), look=INVOICING),
+    "/invoices": Demand(("invoices",), change=INVOICING),
+    "/drafts": Demand(("invoices",), change=INVOICING),
+    "/deliveries": Demand(("invoices",), change=DOCUMENT_MANAGEMENT),
+    "/purchases": Demand(("purchases", "peppol"), DOCUMENT_MANAGEMENT, DOCUMENT_MANAGEMENT),
+    "/dashboard": Demand(("statistics",)),
 }
-"""Which app a page belongs to (P7, D5), by how its path begins; all others to none."""
+"""By how a page's path begins, the first that fits; all others ask for nothing more."""
 
 
 async def biller(visitor: SignedIn) -> Visitor:
-    """Somebody who may invoice (P2), and who uses the app that the page belongs to."""
+    """Somebody who may invoice (P2), uses the apps and holds the right that the page asks for."""
     visitor.me.require_billing()
     path = visitor.request.url.path
-    for beginning, app in APP_OF_PAGES.items():
-        if path.startswith(beginning):
+    demand = next((d for beginning, d in DEMANDS.items() if path.startswith(beginning)), None)
+    if demand is not None:
+        for app in demand.apps:
             visitor.me.require_app(app)
+        right = demand.change if visitor.request.method == "POST" else demand.look
+        if right is not None:
+            visitor.me.require(right)
     return visitor
 
 

@@ -23,6 +23,7 @@ from services.delivery.domain.outcome import ChannelName
 from services.delivery.settings import DeliverySettings
 from services.delivery.workers import run_worker
 from shared.access.guard import Principal
+from shared.access.rights import APPS
 from shared.clock import system_clock
 from shared.contracts.billing import InvoiceIssued, InvoiceRendered
 from shared.database import Connection, Database, connect
@@ -85,7 +86,7 @@ class Delivering:
     def _caller(self) -> Principal:
         return Principal(
             uuid4(), uuid4(), uuid4(), self.company, "company", "", "", "", None, frozenset(),
-            frozenset(), "fr", True, None, False,
+            frozenset(APPS), "fr", True, None, False,
         )  # fmt: skip
 
     async def hear(self, event: Event) -> None:

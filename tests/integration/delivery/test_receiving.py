@@ -24,9 +24,8 @@ from services.delivery.peppol.participant import BIS_INVOICE, BIS_PROCESS, Parti
 from services.delivery.peppol.settings import PeppolSettings
 from services.delivery.peppol.xml import canonical, parse
 from shared.einvoice.syntax import ubl
-from tests.integration.alone import Caller, World, started
+from tests.integration.alone import RECEIVING, Caller, World, started
 from tests.integration.delivery.conftest import Delivering
-from tests.platform import SELLER
 from tests.services import kafka_settings, served
 from tests.unit.delivery.peppol.network import OURS, THEIRS, identity
 from tests.unit.einvoice.samples import belgian, issued
@@ -34,7 +33,7 @@ from tests.unit.einvoice.samples import belgian, issued
 pytestmark = pytest.mark.kafka
 
 MIB = 1024 * 1024
-SENDER, OWN = "0208:0848934496", SELLER["peppol_id"]
+SENDER, OWN = "0208:0848934496", RECEIVING["peppol_id"]
 VALID = ubl.write(issued(belgian()))
 INVALID = VALID.replace(b"<cbc:CustomizationID>urn:cen.eu", b"<cbc:CustomizationID>urn:nobody")
 

@@ -118,7 +118,7 @@ async def test_without_the_right_there_is_no_button_and_the_address_answers_403(
 async def test_the_whole_way_and_the_cut_within_two_seconds(running: Platform) -> None:
     firm = await running.firm()
     company = await running.company(firm)
-    manager, assistant = [await running.user(firm, company, p) for p in ("Gérant", "Assistant")]
+    manager, accountant = [await running.user(firm, company, p) for p in ("Gérant", "Comptable")]
     await running.subscribe(company, "invoicing")
     portal = await heard_of(firm, company, 2)
     admin = await pages_of(running, firm)
@@ -130,19 +130,19 @@ async def test_the_whole_way_and_the_cut_within_two_seconds(running: Platform) -
     assert (await admin.get(edit)).text.count("checked") == 2  # the switch and the one profile
     assert await published(running, company) == ["billing.enabled"]
     inside = await pages_of(running, await running.person(manager))
-    outside = await pages_of(running, await running.person(assistant))
+    outside = await pages_of(running, await running.person(accountant))
     await eventually(lambda: reaches(inside, 200))
     await eventually(lambda: reaches(outside, 403))
     assert 'href="/invoices"' in (await inside.get("/me")).text
     assert 'href="/invoices"' not in (await outside.get("/me")).text
     await confirmed(
-        admin, company, [profile(portal, "Assistant")], gains=[assistant], loses=[manager]
+        admin, company, [profile(portal, "Comptable")], gains=[accountant], loses=[manager]
     )
     await eventually(lambda: both(reaches(inside, 403), reaches(outside, 200)), WITHIN, 0.01)
     first, second = await told(running, company)
     for event, topic, name in (
         (first, "billing.enabled", "Gérant"),
-        (second, "billing.access_changed", "Assistant"),
+        (second, "billing.access_changed", "Comptable"),
     ):
         chosen = {"profile_id": profile(portal, name), "name": name}
         assert event == (topic, {"company_id": str(company), "firm_id": str(firm.company_id),

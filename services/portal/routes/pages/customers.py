@@ -88,7 +88,7 @@ def _form(
         "customer_id": customer_id,
         "values": values,
         "ways": ways,
-        "channels": CHANNELS,
+        "channels": [c for c in CHANNELS if c != "peppol" or visitor.uses("peppol")],
         "version": version,
         "reception_saved": reception_saved,
     }
