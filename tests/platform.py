@@ -42,7 +42,6 @@ SELLER = {
     },
     "iban": "BE68539007547034",
     "email": "compta@brasserie.example",
-    "peppol_id": "0208:0403170701",
 }
 FRENCH_SELLER = {
     "name": "Atelier Lumière",

@@ -7,6 +7,7 @@ from services.identity import announce
 from services.identity.domain import access
 from services.identity.domain.errors import (
     LegalInformationWrong,
+    ParticipantTaken,
     PeopleOnly,
 )
 from services.identity.domain.legal import wrong_fields
@@ -95,7 +96,9 @@ async def add_company(
     clock: Clock,
 ) -> CompanyRow:
     """The company, its default profiles, and the news of both."""
-    row = await companies.add(conn, new_id(), kind, firm_id, legal, clock())
+    company_id = new_id()
+    await claim_participant(conn, legal, company_id)
+    row = await companies.add(conn, company_id, kind, firm_id, legal, clock())
     await announce.company(conn, row, actor, registered=True)
     for name, rights in access.DEFAULT_PROFILES.items():
         profile = profiles.ProfileRow(
@@ -115,6 +118,8 @@ async def change_legal_information(
         row = await companies.lock(conn, company_id)
         may_administer(row, caller, COMPANY_SETTINGS)
         assert row is not None  # noqa: S101 — may_administer refuses None
+        if legal.peppol_id.lower() != row.legal.peppol_id.lower():
+            await claim_participant(conn, legal, company_id)
         version = await companies.set_legal(conn, company_id, legal)
         changed = replace(row, legal=legal, version=version)
         await announce.company(conn, changed, caller.actor)
@@ -152,6 +157,17 @@ def reaches(row: CompanyRow, caller: Principal) -> bool:
     return caller.company_id == row.company_id or (
         caller.of_firm and caller.company_id == row.firm_id
     )
+
+
+async def claim_participant(conn: Connection, legal: Company, company_id: UUID) -> None:
+    """ParticipantTaken when another company receives at this Peppol address. That is no secret: the
+    network itself tells everybody who receives where."""
+    if legal.peppol_id:
+        await companies.hold_participant(conn, legal.peppol_id)
+        if await companies.has_participant(conn, legal.peppol_id, company_id):
+            raise ParticipantTaken(
+                errors=[{"field": "peppol_id", "message": ParticipantTaken.__doc__}]
+            )
 
 
 def check_legal(legal: Company) -> None:

@@ -141,6 +141,12 @@ class AlreadyAccepted(Conflict):
     slug, title = "already-accepted", "Already accepted"
 
 
+class ParticipantTaken(Conflict):
+    """Another company here has this Peppol address; if it is yours, ask support."""
+
+    slug, title = "participant-taken", "Peppol address taken"
+
+
 class ProfileNameTaken(Conflict):
     """Another profile of the company has this name."""
 

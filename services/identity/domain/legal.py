@@ -48,9 +48,53 @@ def wrong_fields(company: Company) -> dict[str, str]:
         )
     if company.vat_number and not _valid(_vat_check(country), company.vat_number):
         wrong["vat_number"] = "is not a VAT number of that country: check the digits"
+    if company.peppol_id and (problem := wrong_participant(company)):
+        wrong["peppol_id"] = problem
     if company.iban and not _valid_iban(company.iban):
         wrong["iban"] = "is not an IBAN: check the digits"
     return wrong
+
+
+OWN_NUMBERS = {"BE": ("0208", "9925"), "FR": ("0002", "0009", "0225", "9957")}
+"""Schemes (EAS) whose values are made of a number that the country gave the company."""
+
+
+def wrong_participant(company: Company) -> str:
+    """What is wrong with a Peppol address (BT-34), or nothing: it is the company's own number in one of
+    its country's schemes, so that nobody receives what is meant for another."""
+    scheme, _, value = company.peppol_id.partition(":")
+    country = company.address.country
+    if country not in OWN_NUMBERS or not company.registration_number:
+        return "needs the country and the registration number"
+    if scheme not in OWN_NUMBERS[country]:
+        return f"must be one of the schemes {', '.join(OWN_NUMBERS[country])}, as scheme:value"
+    if not _own(scheme, value, company):
+        return "must be the company's own registration number"
+    return ""
+
+
+def _own(scheme: str, value: str, company: Company) -> bool:
+    number = _digits(company.registration_number)
+    if scheme in ("9925", "9957"):
+        return bool(company.vat_number) and value.upper() == _compact(company.vat_number).upper()
+    if scheme == "0208":
+        return value == number.zfill(10)
+    siren_part, _, rest = value.partition("_")
+    if scheme == "0225":  # the SIREN, which the company may divide further (XP Z12-014)
+        return siren_part == number[:9] and ("_" not in value or bool(rest))
+    if scheme == "0002":
+        return value == number[:9]
+    return value == number or (
+        len(number) == 9 and value[:9] == number and _valid(siret.validate, value)
+    )
+
+
+def _compact(value: str) -> str:
+    return "".join(value.replace(".", " ").split())
+
+
+def _digits(value: str) -> str:
+    return "".join(c for c in value if c.isdigit())
 
 
 def _registration(value: str) -> str:

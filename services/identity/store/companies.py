@@ -89,6 +89,22 @@ async def set_apps(conn: Connection, company_id: UUID, apps: list[str]) -> int:
     return version
 
 
+async def hold_participant(conn: Connection, peppol_id: str) -> None:
+    """One company at a time asks for a Peppol address."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(lower($1), 9))", peppol_id)
+
+
+async def has_participant(conn: Connection, peppol_id: str, but: UUID) -> bool:
+    """Whether another company than `but` has that Peppol address."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM company WHERE lower(legal->>'peppol_id') = lower($1) "
+        "AND company_id <> $2)",
+        peppol_id,
+        but,
+    )
+    return found
+
+
 async def of_firm(conn: Connection, firm_id: UUID) -> list[CompanyRow]:
     records = await conn.fetch(
         "SELECT company_id, kind, firm_id, legal, require_2fa, apps, version FROM company "
