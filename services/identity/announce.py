@@ -22,6 +22,7 @@ from shared.contracts.identity import (
 from shared.database import Connection
 from shared.events import Actor
 from shared.ids import new_id
+from shared.origin import network_of
 
 
 async def company(
@@ -107,14 +108,14 @@ async def action(
     address: str,
     detail: str = "",
 ) -> None:
-    """`action.recorded`: sign-ins and the like, for the audit."""
+    """`action.recorded`: sign-ins and the like, for the audit; of an address its network (shared.origin)."""
     event = ActionRecorded(
         action_id=new_id(),
         company_id=company_id,
         user_id=user_id,
         action=name,
         detail=detail,
-        address=address,
+        address=network_of(address),
     )
     actor = Actor(kind="user", id=str(user_id)) if user_id else Actor(kind="system", id="identity")
     await outbox.append(conn, event, actor=actor, aggregate_version=1)

@@ -161,4 +161,4 @@ class ActionRecorded(Event):
     """`signed_in`, `sign_in_refused`, `signed_out`, …"""
     detail: str = ""
     address: str = ""
-    """The client's network address."""
+    """The client's network (IPv4 /24, IPv6 /48); before November 2026 its whole address."""

@@ -77,7 +77,7 @@ async def _sign_in(
         async with db.system_transaction() as conn:
             if user is not None and right:
                 return await _open(conn, user, origin, clock(), lifetime)
-            await failed(conn, None, hashed, origin, clock(), "password")
+            await failed(conn, user, hashed, origin, clock(), "password")
     raise WrongCredentials
 
 

@@ -11,7 +11,7 @@ from services.identity.commands import factors, members, offers, passkeys, sessi
 from services.identity.domain.passkeys import site_of
 from services.identity.routes.person import Ctx, EnrolledPerson, From, Person
 from services.identity.routes.sessions import Body, Code, Credential, Language, Name, Password
-from services.identity.store import privacy as privacy_store
+from services.identity.store import persons
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
 
@@ -141,4 +141,4 @@ async def leave(caller: Person, ctx: Ctx) -> None:
 async def my_data(caller: EnrolledPerson, ctx: Ctx) -> dict[str, Any]:
     """Everything this service keeps about the caller (GDPR, Art. 15)."""
     async with ctx.db.system_transaction() as conn:
-        return await privacy_store.personal_data(conn, caller.user_id)
+        return await persons.personal_data(conn, caller.user_id)

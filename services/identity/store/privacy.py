@@ -1,8 +1,6 @@
 """Who may look: support switch, mandatory second factor, external users, seats."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from shared.database import Connection
@@ -142,58 +140,4 @@ async def set_seats(conn: Connection, company_id: UUID, seats: int, version: int
         company_id,
         seats,
         version,
-    )
-
-
-async def personal_data(conn: Connection, user_id: UUID) -> dict[str, Any]:
-    """Everything identity keeps about a person, but for secrets."""
-    user = await conn.fetchrow(
-        "SELECT user_id, email, first_name, last_name, language, created_at FROM app_user WHERE user_id = $1",
-        user_id,
-    )
-    memberships = await conn.fetch(
-        "SELECT company_id, role, kind, profile_id, rights, apps, active FROM membership WHERE user_id = $1",
-        user_id,
-    )
-    sessions = await conn.fetch(
-        "SELECT session_id, created_at, seen_at, expires_at, revoked_at, address, agent FROM session "
-        "WHERE user_id = $1",
-        user_id,
-    )
-    passkeys = await conn.fetch(
-        "SELECT name, created_at, used_at FROM passkey WHERE user_id = $1", user_id
-    )
-    keys = await conn.fetch(
-        "SELECT company_id, name, scopes, created_at, expires_at, revoked_at FROM api_key WHERE user_id = $1",
-        user_id,
-    )
-    addresses = await conn.fetch(
-        "SELECT address, seen_at FROM known_address WHERE user_id = $1", user_id
-    )
-    return {
-        "user": dict(user) if user else {},
-        "memberships": [dict(row) for row in memberships],
-        "sessions": [dict(row) for row in sessions],
-        "passkeys": [dict(row) for row in passkeys],
-        "api_keys": [dict(row) for row in keys],
-        "known_addresses": [dict(row) for row in addresses],
-    }
-
-
-async def erase(conn: Connection, user_id: UUID, now: datetime) -> None:
-    """Put a pseudonym in the place of a person; memberships are ended by the command."""
-    await conn.execute(
-        "UPDATE app_user SET email = 'erased-' || user_id || '@invalid', first_name = '', last_name = '', "
-        "password_hash = NULL, totp_secret = NULL, totp_confirmed_at = NULL, password_strength = NULL "
-        "WHERE user_id = $1",
-        user_id,
-    )
-    await conn.execute("DELETE FROM recovery_code WHERE user_id = $1", user_id)
-    await conn.execute("DELETE FROM passkey WHERE user_id = $1", user_id)
-    await conn.execute("DELETE FROM known_address WHERE user_id = $1", user_id)
-    await conn.execute("DELETE FROM password_reset WHERE user_id = $1", user_id)
-    await conn.execute(
-        "UPDATE session SET revoked_at = coalesce(revoked_at, $2), address = '', agent = '' WHERE user_id = $1",
-        user_id,
-        now,
     )

@@ -153,6 +153,16 @@ async def memberships_of(conn: Connection, user_id: UUID) -> list[MembershipRow]
     return [_membership(record) for record in records]
 
 
+async def all_memberships_of(conn: Connection, user_id: UUID) -> list[MembershipRow]:
+    """Those that have ended as well; held."""
+    records = await conn.fetch(
+        "SELECT membership_id, company_id, user_id, role, kind, profile_id, rights, apps, active, version "
+        "FROM membership WHERE user_id = $1 ORDER BY membership_id FOR UPDATE",
+        user_id,
+    )
+    return [_membership(record) for record in records]
+
+
 async def members(conn: Connection, company_id: UUID) -> list[tuple[MembershipRow, UserRow]]:
     records = await conn.fetch(
         "SELECT m.membership_id, m.company_id, m.user_id, m.role, m.kind, m.profile_id, m.rights, m.apps, "
