@@ -215,7 +215,9 @@ def _keys(arguments: argparse.Namespace) -> int:
             "a new master key was added; it seals from the next start on, the older ones still open"
         )
         return 0
-    print(f"signs with {asyncio.run(_rotate(arguments.stack))} from now on")
+    print(
+        f"signs with {asyncio.run(_rotate(arguments.stack))} in ten seconds, once it is known everywhere"
+    )
     return 0
 
 

@@ -17,6 +17,10 @@ from shared.secretbox import SecretBox
 SIGNS_FOR = timedelta(days=30)
 OUTLIVES = timedelta(days=1)
 """A key verifies longer than it signs, so that a rotation refuses nobody."""
+SETTLES = timedelta(seconds=10)
+"""How long a new key is published before it signs: every service has heard of it by then."""
+PREPARED = timedelta(days=1)
+"""How long before a key's last day the next one is made."""
 LOCK = 7_240_117
 
 
@@ -27,17 +31,24 @@ class SigningKey:
 
 
 async def signing_key(conn: Connection, box: SecretBox, clock: Clock) -> SigningKey:
-    """The key that signs now; made and announced when there is none."""
-    row = await keys.signing(conn, clock())
-    if row is None:
+    """The key that signs now; made and announced when there is none, the next one in good time."""
+    now = clock()
+    row = await keys.signing(conn, now, now - SETTLES)
+    if row is None or row.signs_until < now + PREPARED:
         await conn.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-        row = await keys.signing(conn, clock()) or await _new_key(conn, box, clock)
+        newest = await keys.newest(conn)
+        if newest is None or newest < now + PREPARED:
+            made = await _new_key(conn, box, clock)
+            row = row or made
+        row = row or await keys.signing(conn, now, now)
+        assert row is not None  # noqa: S101 — one signs for longer than a day, or was just made
     private = json.loads(box.open(row.private_key, row.key_id))
     return SigningKey(row.key_id, OKPKey.import_key(private))
 
 
 async def rotate_signing_key(conn: Connection, box: SecretBox, clock: Clock) -> UUID:
-    """Sign with a new key from now on; the old one verifies until its tokens have expired."""
+    """Sign with a new key, as soon as everybody has heard of it (SETTLES); the old one verifies until
+    its tokens have expired."""
     await conn.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
     return (await _new_key(conn, box, clock)).key_id
 

@@ -16,13 +16,22 @@ class KeyRow:
     expires_at: datetime
 
 
-async def signing(conn: Connection, now: datetime) -> KeyRow | None:
+async def signing(conn: Connection, now: datetime, settled: datetime) -> KeyRow | None:
+    """The newest of those made before `settled`, else the oldest of all."""
     record = await conn.fetchrow(
         "SELECT key_id, public_key, private_key, signs_until, expires_at FROM signing_key "
-        "WHERE signs_until > $1 ORDER BY signs_until DESC LIMIT 1",
+        "WHERE signs_until > $1 ORDER BY created_at <= $2 DESC, "
+        "CASE WHEN created_at <= $2 THEN created_at END DESC, created_at LIMIT 1",
         now,
+        settled,
     )
     return KeyRow(**record) if record else None
+
+
+async def newest(conn: Connection) -> datetime | None:
+    """Until when the key signs that signs longest; None when there is none."""
+    until: datetime | None = await conn.fetchval("SELECT max(signs_until) FROM signing_key")
+    return until
 
 
 async def add(conn: Connection, row: KeyRow, now: datetime) -> None:

@@ -1,14 +1,15 @@
 """Identity alone, on a real database and broker, and the people who use it."""
 
+import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pyotp
@@ -21,6 +22,8 @@ from deploy.local.pki import Pki
 from deploy.local.postgres import ServiceDatabase
 from services.identity.app import create_app
 from services.identity.settings import IdentitySettings
+from services.identity.store import companies
+from shared.database import connect
 from tests.conftest import DatabaseFactory
 from tests.services import eventually, kafka_settings, master_key, served
 
@@ -180,6 +183,27 @@ class Identity:
         """The users of a company as its list shows them, by e-mail."""
         path = f"/v1/companies/{company_id or owner.company_id}/users"
         return {u["email"]: u for u in (await owner.call("GET", path)).json()}
+
+
+async def at_once(
+    identity: Identity, company_id: str, *calls: Awaitable[httpx.Response]
+) -> list[httpx.Response]:
+    """The answers to calls that all have got as far as they get without the company's row."""
+    db = await connect(identity.database.runtime_dsn, max_size=2)
+
+    async def waiting() -> bool:
+        found = await db.pool.fetchval(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(found == len(calls))
+
+    async with db.system_transaction() as conn:
+        await companies.lock(conn, UUID(company_id))
+        answers = asyncio.gather(*calls)
+        await eventually(waiting)
+    await db.close()
+    return list(await answers)
 
 
 def code(secret: str, steps_ahead: int = 0) -> str:

@@ -1,11 +1,10 @@
 """Users of a company: invitations by mail, seats, rights, what nobody may do to himself."""
 
-import asyncio
 from uuid import uuid4
 
 from services.identity.store import privacy
 from shared.database import connect
-from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity, Member
+from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity, Member, at_once
 from tests.services import eventually
 
 
@@ -79,6 +78,35 @@ async def test_the_user_over_the_limit_is_refused_and_the_others_are_unharmed(
         "urn:facteur:problem:no-seat-left",
     )
     assert (await identity.session(employee.email)).status_code == 201
+
+
+async def test_of_many_at_once_one_has_the_last_seat(identity: Identity) -> None:
+    owner = await identity.register()
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        await privacy.set_seats(conn, owner.company_id, 2, 1)  # type: ignore[arg-type]
+    await db.close()
+    answers = await at_once(identity, owner.company_id, *(identity.invite(owner) for _ in range(5)))
+    assert sorted(a.status_code for a in answers) == [201, 402, 402, 402, 402]
+    seats = await owner.call("GET", f"/v1/companies/{owner.company_id}/seats")
+    assert seats.json()["used"] == 2
+
+
+async def test_how_strong_the_password_is_that_an_invited_person_chose(identity: Identity) -> None:
+    """D9: reckoned when the invitation is accepted, and shown to the owners."""
+    owner = await identity.register()
+    chosen = {"weak": "motdepasse1234", "strong": "girafe-quantique 94 nénuphars"}
+    emails = {}
+    for name, password in chosen.items():
+        invited = (await identity.invite(owner)).json()
+        emails[name] = invited["email"]
+        body = {"secret": await identity.link(invited["email"]), "password": password}
+        accepted = await identity.client.post("/v1/invitations/accept", json=body)
+        assert accepted.status_code == 204, accepted.text
+    listed = await owner.call("GET", f"/v1/companies/{owner.company_id}/access-list")
+    strength = {line["email"]: line["password_strength"] for line in listed.json()}
+    assert strength[emails["weak"]] < 3
+    assert strength[emails["strong"]] == 4
 
 
 async def test_a_user_who_is_there_already_is_refused(identity: Identity) -> None:
@@ -175,15 +203,20 @@ async def test_an_owner_made_an_employee_keeps_no_right(identity: Identity) -> N
 
 
 async def test_of_two_last_owners_one_stays(identity: Identity) -> None:
-    """At the same moment, each removes the other."""
+    """At the same moment, each removes the other: both are let in, and one comes first."""
     owner = await identity.register()
     second = await identity.employee(owner, "owner")
     users = f"/v1/companies/{owner.company_id}/users"
-    answers = await asyncio.gather(
+    answers = await at_once(
+        identity, owner.company_id,
         owner.call("DELETE", f"{users}/{second.user_id}"),
         second.call("DELETE", f"{users}/{owner.user_id}"),
-    )
-    assert sorted(a.status_code for a in answers) in ([204, 401], [204, 409])
+    )  # fmt: skip
+    done, refused = sorted(answers, key=lambda a: a.status_code)
+    assert done.status_code == 204
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:facteur:problem:last-owner")
+    left = await (owner if answers[0] is done else second).call("GET", users)
+    assert [user["role"] for user in left.json()] == ["owner"]
 
 
 async def test_a_key_ends_with_the_access_of_its_maker(identity: Identity) -> None:
