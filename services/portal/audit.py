@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from services.portal.checkpoints import published
@@ -14,6 +15,7 @@ from services.portal.domain.audit import (
     Verification,
     detail_of,
     link,
+    membership_before,
     membership_changes,
 )
 from services.portal.domain.checkpoints import Checkpoints
@@ -54,9 +56,8 @@ async def record_actions(conn: Connection, heard: Sequence[Heard]) -> None:
         position += 1
         unsealed = _entry(event, envelope, position)
         if envelope.topic == MEMBERSHIPS:
-            changes = membership_changes(members.get(unsealed.subject), unsealed.detail)
+            unsealed = _of_a_user(unsealed, members.get(unsealed.subject))
             members[unsealed.subject] = unsealed.detail
-            unsealed = replace(unsealed, detail={**unsealed.detail, "changes": changes})
         before = link(before, unsealed)
         entries.append(replace(unsealed, hash=before))
     if entries:
@@ -78,6 +79,14 @@ def _entry(event: Event, envelope: Envelope, position: int) -> Entry:
         detail=detail_of(fields),
         hash=b"",
         origin=envelope.origin,
+    )
+
+
+def _of_a_user(entry: Entry, before: Mapping[str, Any] | None) -> Entry:
+    """With what became of the user, and what was before."""
+    changes, was = membership_changes(before, entry.detail), membership_before(before, entry.detail)
+    return replace(
+        entry, detail={**entry.detail, "changes": changes, **({"was": was} if was else {})}
     )
 
 

@@ -55,6 +55,15 @@ CHANGES = (
 )
 """What `membership.changed` can mean, besides each other."""
 
+MEMBER_FIELDS: Mapping[str, str] = {
+    "role": "role",
+    "profile_id": "profile",
+    "rights": "rights",
+    "apps": "apps",
+    "second_factor_due": "second_factor",
+}
+"""Which field says which of them."""
+
 
 @dataclass(frozen=True)
 class Break:
@@ -154,10 +163,15 @@ def membership_changes(before: Mapping[str, Any] | None, now: Mapping[str, Any])
     if not now["active"]:
         return ["removed"]
     assert before is not None  # noqa: S101 — an active one was before
-    names = {"role": "role", "profile_id": "profile", "rights": "rights", "apps": "apps",
-             "second_factor_due": "second_factor"}  # fmt: skip
-    found = [said for name, said in names.items() if before.get(name) != now.get(name)]
+    found = [said for name, said in MEMBER_FIELDS.items() if before.get(name) != now.get(name)]
     return found or ["person"]
+
+
+def membership_before(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:
+    """What such an event takes the place of: the former values, of somebody who was and stays a user."""
+    if before is None or not (before.get("active") and now["active"]):
+        return {}
+    return {name: before.get(name) for name in MEMBER_FIELDS if before.get(name) != now.get(name)}
 
 
 def about(detail: Mapping[str, Any], subject: str) -> str:

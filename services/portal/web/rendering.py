@@ -9,7 +9,7 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader, pass_conte
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from services.portal.web import formats, words
+from services.portal.web import formats, told, words
 
 _FOLDER = Path(__file__).parents[1] / "templates"
 
@@ -49,6 +49,7 @@ def environment() -> Environment:
     made.globals["languages"] = words.LANGUAGES
     for name, function in formats.filters().items():
         made.filters[name] = _in_language(function)
+    made.filters["changed"] = _in_language(told.changed)
     return made
 
 

@@ -18,9 +18,29 @@ def told(language: str, detail: Mapping[str, Any]) -> str:
     """`Canal: E-mail, Essai: 2`; what holds nothing is left out."""
     parts = [
         (words.known(language, f"told.{name}") or name, said(language, name, value))
-        for name, value in detail.items()
+        for name, value in {**detail, "changes": changed(detail, language), "was": ""}.items()
     ]
     return ", ".join(f"{name}: {value}" for name, value in parts if value)
+
+
+def changed(detail: Mapping[str, Any], language: str) -> list[str]:
+    """What became of a user, and from what to what: `rôle (Employé → Propriétaire)`."""
+    was = detail.get("was", {})
+    return [
+        words.text(language, f"member_change.{change}") + _from_to(language, change, was, detail)
+        for change in detail.get("changes", ())
+    ]
+
+
+def _from_to(language: str, name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    before, after = was.get(name), now.get(name)
+    if isinstance(before, list) and isinstance(after, list):
+        gained = [f"+ {said(language, name, v)}" for v in after if v not in before]
+        lost = [f"− {said(language, name, v)}" for v in before if v not in after]
+        return f" ({', '.join([*gained, *lost])})"
+    if isinstance(before, str) and isinstance(after, str):
+        return f" ({said(language, name, before)} → {said(language, name, after)})"
+    return ""
 
 
 def said(language: str, name: str, value: Any) -> str:

@@ -188,11 +188,20 @@ async def test_the_journal_says_what_became_of_a_user(
     assert await verify_chain(db) == []
     async with pages(database, kafka_broker, firm) as client:
         shown = " ".join((await client.get("/audit?lang=fr")).text.split())
-        for said in ("ajouté", "rôle · droits", "accès retiré", "données effacées"):
+        for said in (
+            "ajouté",
+            "rôle (Employé → Propriétaire) · droits (+ Journal des actions)",
+            "accès retiré",
+            "données effacées",
+        ):
             assert f"Utilisateur ou droits modifiés · {said}<" in shown, said
         details = [line[7] for line in lines_of(await client.get("/audit/export.csv"))]
     assert "Changements: données effacées" in details[0]
     assert "Rôle: Employé" in details[3]
+    assert (
+        "Changements: rôle (Employé → Propriétaire); droits (+ Journal des actions)" in details[2]
+    )
+    assert not any("was" in detail for detail in details)
     assert "Actif: oui" in details[3]
     await db.close()
 

@@ -12,7 +12,7 @@ PORTAL = Path(words.__file__).parents[1]
 SOURCES = [*PORTAL.rglob("*.html"), *PORTAL.rglob("*.py")]
 TEXT = "\n".join(path.read_text("utf-8") for path in SOURCES)
 FAMILIES = set(re.findall(r'word\(\s*"([a-z_]+)"', TEXT)) | {
-    "done", "problem", "field", "part", "told", "said", "chain_break",
+    "done", "problem", "field", "part", "told", "said", "chain_break", "member_change",
 }  # fmt: skip
 SECTIONS = "|".join(sorted({key.partition(".")[0] for key in words.catalogue("fr")}))
 KEY = re.compile(rf"""["']((?:{SECTIONS})\.[A-Za-z0-9_.-]+)["']""")
