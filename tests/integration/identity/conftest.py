@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -23,7 +23,7 @@ from deploy.local.postgres import ServiceDatabase
 from services.identity.app import create_app
 from services.identity.settings import IdentitySettings
 from services.identity.store import companies
-from shared.database import connect
+from shared.database import Connection, connect
 from tests.conftest import DatabaseFactory
 from tests.services import eventually, kafka_settings, master_key, served
 
@@ -185,10 +185,17 @@ class Identity:
         return {u["email"]: u for u in (await owner.call("GET", path)).json()}
 
 
+def row_of(company_id: str) -> Callable[[Connection], Awaitable[object]]:
+    """The lock on a company's row."""
+    return lambda conn: companies.lock(conn, UUID(company_id))
+
+
 async def at_once(
-    identity: Identity, company_id: str, *calls: Awaitable[httpx.Response]
+    identity: Identity,
+    hold: Callable[[Connection], Awaitable[object]],
+    *calls: Awaitable[httpx.Response],
 ) -> list[httpx.Response]:
-    """The answers to calls that all have got as far as they get without the company's row."""
+    """The answers to calls that all have got as far as they get without the lock that `hold` takes."""
     db = await connect(identity.database.runtime_dsn, max_size=2)
 
     async def waiting() -> bool:
@@ -199,7 +206,7 @@ async def at_once(
         return bool(found == len(calls))
 
     async with db.system_transaction() as conn:
-        await companies.lock(conn, UUID(company_id))
+        await hold(conn)
         answers = asyncio.gather(*calls)
         await eventually(waiting)
     await db.close()

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from services.identity.store import privacy
 from shared.database import connect
-from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity, Member, at_once
+from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity, Member, at_once, row_of
 from tests.services import eventually
 
 
@@ -86,7 +86,9 @@ async def test_of_many_at_once_one_has_the_last_seat(identity: Identity) -> None
     async with db.system_transaction() as conn:
         await privacy.set_seats(conn, owner.company_id, 2, 1)  # type: ignore[arg-type]
     await db.close()
-    answers = await at_once(identity, owner.company_id, *(identity.invite(owner) for _ in range(5)))
+    answers = await at_once(
+        identity, row_of(owner.company_id), *(identity.invite(owner) for _ in range(5))
+    )
     assert sorted(a.status_code for a in answers) == [201, 402, 402, 402, 402]
     seats = await owner.call("GET", f"/v1/companies/{owner.company_id}/seats")
     assert seats.json()["used"] == 2
@@ -208,7 +210,7 @@ async def test_of_two_last_owners_one_stays(identity: Identity) -> None:
     second = await identity.employee(owner, "owner")
     users = f"/v1/companies/{owner.company_id}/users"
     answers = await at_once(
-        identity, owner.company_id,
+        identity, row_of(owner.company_id),
         owner.call("DELETE", f"{users}/{second.user_id}"),
         second.call("DELETE", f"{users}/{owner.user_id}"),
     )  # fmt: skip
