@@ -63,6 +63,7 @@ def delivery_view(row: DeliveryRow, attempts: list[AttemptRow]) -> dict[str, Any
         "target": row.target,
         "state": row.state,
         "next_attempt_at": row.next_attempt_at.isoformat(),
+        "parked": row.parked_at is not None and row.state in ("due", "unknown"),
         "resend_of": str(row.resend_of) if row.resend_of else None,
         "created_at": row.created_at.isoformat(),
         "attempts": [attempt_view(a) for a in attempts],

@@ -46,7 +46,7 @@ async def test_a_peer_that_is_down_for_a_while_gets_everything_once_afterwards_a
     made = await issuer.deliveries(waiting)
     assert {d["state"] for d in made} == {"delivered"}
     assert not any(d["resend_of"] for d in made), "somebody had to resend"
-    assert statistics.median(during) <= 2 * statistics.median(before), (before, during)
+    assert statistics.median(during) <= 2 * statistics.median(before) + 0.05, (before, during)
 
 
 async def _times_to_delivery(issuer: Issuer, count: int) -> list[float]:

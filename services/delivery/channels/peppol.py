@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from services.delivery.channels.peppol_client import peppol_client
 from services.delivery.domain.outcome import ChannelName, Failed, Job, Outcome, Refused, Unknown
-from services.delivery.peppol import as4_message, as4_out, sbdh
-from services.delivery.peppol.lookup import LookupFailed
+from services.delivery.peppol import as4_message, as4_out, sbdh, trust
+from services.delivery.peppol.lookup import LookupFailed, NotTold, NotTrusted
 from services.delivery.peppol.participant import (
     BIS_PROCESS,
     DocumentTypeIdentifier,
@@ -120,8 +120,10 @@ class PeppolChannel:
         if job.prepared is None:
             return Failed("the message was not prepared", "peppol.unprepared")
         prepared = as4_message.Prepared.from_bytes(job.prepared)
-        outcome = await self._exchange(prepared, again=job.attempt > 1)
-        if isinstance(outcome, Failed) and outcome.code != "peppol.busy":
+        outcome = self._distrusted(prepared) or await self._exchange(
+            prepared, again=job.attempt > 1
+        )
+        if isinstance(outcome, Failed) and outcome.code not in ("peppol.busy", NotTold.code):
             return await self._looked_again(job, prepared, outcome)
         return outcome
 
@@ -138,6 +140,16 @@ class PeppolChannel:
         if isinstance(outcome, Failed):
             return Unknown(f"not settled yet: {outcome.words}")
         return outcome
+
+    def _distrusted(self, prepared: as4_message.Prepared) -> Failed | None:
+        """Why nothing goes to the access point that the message was made for, maybe days ago."""
+        try:
+            self._settings.ap_trust.check(trust.load(prepared.peer_certificate))
+        except trust.Outdated as outdated:
+            return Failed(f"not sent: {outdated}", NotTold.code, ours=True)
+        except trust.Untrusted as untrusted:
+            return Failed(f"not sent: {untrusted}", NotTrusted.code, retryable=False)
+        return None
 
     async def _exchange(self, prepared: as4_message.Prepared, *, again: bool) -> Outcome:
         return await as4_out.send(

@@ -27,6 +27,8 @@ class DeliveryRow:
     cause: UUID
     created_at: datetime
     version: int
+    parked_at: datetime | None = None
+    """Since when it waits for its endpoint's breaker to close."""
 
 
 async def add(conn: Connection, row: DeliveryRow) -> None:
@@ -68,7 +70,7 @@ async def release_waiting(conn: Connection, invoice_id: UUID, now: datetime) -> 
 async def get(conn: Connection, company_id: UUID, delivery_id: UUID) -> DeliveryRow | None:
     record = await conn.fetchrow(
         "SELECT delivery_id, invoice_id, company_id, channel, target, endpoint, route, secrets, secrets_row, "
-        "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version "
+        "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version, parked_at "
         "FROM delivery WHERE company_id = $1 AND delivery_id = $2 FOR UPDATE",
         company_id,
         delivery_id,
@@ -97,7 +99,7 @@ async def listed(
     """Newest first; from the one that follows `after`, the last one seen."""
     records = await conn.fetch(
         "SELECT delivery_id, invoice_id, company_id, channel, target, endpoint, route, secrets, secrets_row, "
-        "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version "
+        "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version, parked_at "
         "FROM delivery WHERE company_id = $1 AND ($2::text IS NULL OR state = $2) "
         "AND ($3::uuid IS NULL OR invoice_id = $3) "
         "AND ($5::timestamptz IS NULL OR (created_at, delivery_id) < ($5, $6)) "
@@ -115,7 +117,7 @@ async def listed_everywhere(conn: Connection, state: str | None, limit: int) -> 
     """For operators: of every company, newest first."""
     records = await conn.fetch(
         "SELECT delivery_id, invoice_id, company_id, channel, target, endpoint, route, secrets, secrets_row, "
-        "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version "
+        "state, attempt, next_attempt_at, resend_of, traceparent, cause, created_at, version, parked_at "
         "FROM delivery WHERE ($1::text IS NULL OR state = $1) ORDER BY created_at DESC LIMIT $2",
         state,
         limit,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from deploy.local.pki import Issued, Pki, leaf, revocation_list
 from services.delivery.channels.peppol import PeppolChannel
-from services.delivery.domain.outcome import Refused
+from services.delivery.domain.outcome import Failed, Refused
 from services.delivery.peppol import as4_message
 from services.delivery.peppol.as4_in import Accepted, Receiver, Rejected
 from services.delivery.peppol.participant import ParticipantIdentifier
@@ -132,6 +132,37 @@ def test_what_comes_under_an_outdated_list_is_asked_for_again(
     assert result.code == "EBMS:0202"
     publish(crl, pki.ap_ca)
     assert isinstance(receiver.open(attacks.http_headers(message), message.body), Accepted)
+
+
+async def test_what_was_made_for_a_certificate_that_is_revoked_by_now_is_not_sent(
+    network: Network, tmp_path: Path
+) -> None:
+    """Once the directory names another one, the message is made anew for that."""
+    pki, crl = network.pki, tmp_path / "ap.crl"
+    publish(crl, pki.ap_ca)
+    lists = {"ap_revocations": (crl,)}
+    channel = PeppolChannel(
+        PeppolSettings(**{**network.settings.model_dump(), **lists}), allow_private=True
+    )
+    theirs, due = pki.access_point(THEIRS).certificate, job(invoice())
+    due = dataclasses.replace(due, prepared=await channel.prepare(due))
+    try:
+        publish(crl, pki.ap_ca, ends=-26 * HOUR)
+        told = await channel.send(due)
+        assert isinstance(told, Failed)
+        assert (told.code, told.retryable) == ("peppol.revocation_outdated", True)
+        publish(crl, pki.ap_ca, theirs)
+        refused = await channel.send(due)
+        assert isinstance(refused, Failed)
+        assert (refused.code, refused.retryable) == ("peppol.not_trusted", False)
+        assert "revoked" in refused.words
+        network.register(BUYER, f"{network.peer.url}/as4", leaf(THEIRS, pki.ap_ca).certificate)
+        anew = await channel.send(due)
+        assert isinstance(anew, Failed)
+        assert (anew.retryable, anew.prepare_again) == (True, True)
+        assert network.peer.store.received == []
+    finally:
+        await channel.close()
 
 
 async def test_the_directory_goes_by_the_lists_of_access_points_and_smps(
