@@ -28,7 +28,8 @@ class Reported:
     company_id: UUID
     attempt: int
     recipients: int
-    """To how many the server had taken it, where it said so; else to how many it was addressed."""
+    """To how many the server had taken it, where it said so ("1/2", "1 of 2" of old); else to how many it
+    was addressed."""
 
 
 async def add(conn: Connection, row: ReportRow) -> bool:
@@ -61,7 +62,7 @@ async def hold(conn: Connection, delivery_id: UUID) -> Reported | None:
     """The delivery, locked; None while it is under way."""
     record = await conn.fetchrow(
         "SELECT d.state, d.company_id, d.attempt, coalesce(("
-        "  SELECT split_part(a.proof ->> 'recipients', ' ', 1)::int FROM attempt a "
+        "  SELECT substring(a.proof ->> 'recipients' FROM '^[0-9]+')::int FROM attempt a "
         "  WHERE a.delivery_id = d.delivery_id AND a.proof ? 'recipients' "
         "  ORDER BY a.attempt DESC, a.step DESC LIMIT 1), "
         "  jsonb_array_length(d.route -> 'to') + coalesce(jsonb_array_length(d.route -> 'cc'), 0) "
