@@ -9,10 +9,14 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from deploy.local import postgres
 from deploy.local.broker import Broker
 from deploy.local.peers import filedrop
 from deploy.local.pki import Pki
+from tests.browser import states
 from tests.conftest import DatabaseFactory
+from tests.matrix.people import Cast
+from tests.matrix.stage import staged
 from tests.need import need
 from tests.platform import PASSWORD, Platform, platform
 
@@ -32,6 +36,19 @@ async def running(
 ) -> AsyncIterator[Platform]:
     async with platform(new_database, kafka_broker, tmp_path) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+async def everybody(
+    postgres_server: postgres.PostgresServer,
+    migrated_template: DatabaseFactory,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Cast]:
+    """The people of the access matrix and what they have, with services that answer without a network."""
+    folder = tmp_path_factory.mktemp("states")
+    async with staged(postgres_server, migrated_template, "states", folder) as cast:
+        await states.prepared(cast)
+        yield cast
 
 
 @pytest.fixture

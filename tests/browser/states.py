@@ -4,6 +4,7 @@ Pages come from the matrix, a line of which every route needs: whoever may look 
 sent so that it is refused, or goes on to a page. What takes more than a request stands in `further`.
 """
 
+import json
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,10 @@ from uuid import UUID, uuid4
 import httpx
 import pyotp
 
+from services.portal.commands.activation import set_subscription
 from shared.database import Connection
-from tests.matrix.asgi import Answer
+from shared.events import Actor
+from tests.matrix.asgi import Answer, request
 from tests.matrix.people import Cast, Person
 from tests.matrix.source import ALLOWED, Policy, Route, source
 from tests.matrix.trying import tried
@@ -95,6 +98,13 @@ def further(things: dict[str, str]) -> list[State]:
         State("GET /audit", "owner", 422, "?start=2026-11-05&end=2026-11-01", name="journal, refused"),
         State("GET /me/security", "not enrolled", 200, name="enrolment only"),
         State("GET /me", "support, let in", 200, name="support inside"),
+        State("GET /me", "owner", 200, "?edit=true", name="oneself, edited"),
+        State("GET /me/security", "prudent", 200, name="security with an authenticator"),
+        State("GET /sign-in/second-step", "in two steps", 200, name="second step"),
+        State("GET /companies/{company_id}/billing", "alone", 200, name="own facturation"),
+        State("POST /companies/{company_id}/billing/warning", "alone", 200,
+              body="enabled=on&profile=$profile_id", name="own facturation, warning"),
+        State(f"GET /drafts/{things['posted_draft']}", "owner", 200, name="draft that was posted"),
         State("POST /companies/{company_id}/users/new", "owner", 422, body="email=x&role=employee",
               name="user, refused"),
         State("POST /companies/{company_id}/users/external", "owner", 422, body="email=x@example.org",
@@ -121,19 +131,51 @@ async def prepared(cast: Cast) -> None:
     cast.app.apps["portal"].state.settings.operator_company_id = UUID(
         cast.people["firm"].company_id
     )
-    cast.people["in two steps"] = await _in_two_steps(cast)
-    cast.things["in two steps"] = cast.things["owner"]
+    half, whole = await _in_two_steps(cast)
+    alone = await cast.register("Seule")
+    for name, person in (("in two steps", half), ("prudent", whole), ("alone", alone)):
+        cast.people[name] = person
+        cast.things[name] = {**cast.things["owner"], "company_id": person.company_id}
+    operator = Actor(kind="system", id="operator")
+    await set_subscription(cast.app.databases["portal"], UUID(alone.company_id), "standard", ["invoicing"], 5,
+                           operator)  # fmt: skip
+    profiles = await cast.profiles(alone, alone.company_id)
+    cast.things["alone"]["profile_id"] = next(iter(profiles.values()))
+    await cast.app.tell()
+    await _undecided(cast, cast.things["owner"]["delivery_id"])
+    cast.things["owner"]["posted_draft"] = await _posted(cast)
 
 
-async def _in_two_steps(cast: Cast) -> Person:
-    """Has an authenticator, and has said the password only."""
+async def _in_two_steps(cast: Cast) -> tuple[Person, Person]:
+    """Has an authenticator: once with the password only, once all the way in."""
     person, app = await cast.register("Prudente"), cast.app
     begun = await app.done("identity", "POST", "/v1/me/totp", person.bearer, {"password": PASSWORD})
     code = pyotp.TOTP(begun["secret"]).at(int(time.time()) - 30)
     await app.done("identity", "POST", "/v1/me/totp/confirm", person.bearer, {"code": code})
     opened = await app.done("identity", "POST", "/v1/sessions",
                             body={"email": person.email, "password": PASSWORD})  # fmt: skip
-    return Person("", opened["session"], person.company_id, person.email)
+    return Person("", opened["session"], person.company_id, person.email), person
+
+
+async def _undecided(cast: Cast, delivery_id: str) -> None:
+    """As the portal hears of a delivery that a person must settle."""
+    async with cast.app.databases["portal"].system_transaction() as conn:
+        await conn.execute(
+            "UPDATE delivery_face SET state = 'undecided' WHERE delivery_id = $1", UUID(delivery_id)
+        )
+
+
+async def _posted(cast: Cast) -> str:
+    """A draft that came as a document."""
+    owner, things = cast.people["owner"], cast.things["owner"]
+    billing, signed = cast.app.apps["billing"], {"authorization": owner.bearer}
+    path = f"/v1/invoices/{things['invoice_id']}/original"
+    document = await request(billing, "GET", path, signed)
+    headers = {**signed, "content-type": "application/xml"}
+    query = f"?customer_id={things['customer_id']}"
+    made = await request(billing, "POST", f"/v1/drafts/ubl{query}", headers, document.body)
+    assert made.status == 201, made.body
+    return str(json.loads(made.body)["draft_id"])
 
 
 BREAKS: list[dict[str, Any]] = [

@@ -2,22 +2,18 @@
 is wider than the window. Pages are those of the router: a new one without a case fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route
 
-from deploy.local import postgres
 from services.portal.web import words
 from tests.browser import states
 from tests.browser.states import State
-from tests.conftest import DatabaseFactory
 from tests.matrix.asgi import Answer, request
 from tests.matrix.people import Cast
 from tests.matrix.platform import PAGES
-from tests.matrix.stage import staged
 from tests.matrix.test_matrix import routes_of
 
 WIDTHS = (1280, 360)
@@ -38,22 +34,9 @@ FRAGMENTS = ("text/event-stream", "text/csv", "application/")
 """What isn't looked at but taken away, or listened to."""
 
 
-@pytest.fixture(scope="module")
-async def everybody(
-    postgres_server: postgres.PostgresServer,
-    migrated_template: DatabaseFactory,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Cast]:
-    folder = tmp_path_factory.mktemp("states")
-    async with staged(postgres_server, migrated_template, "states", folder) as cast:
-        await states.prepared(cast)
-        yield cast
-
-
 async def every_state(cast: Cast, language: str) -> dict[str, tuple[State, Answer]]:
     """Each state's page by its name."""
     wanted = [*states.of_the_matrix(), *states.further(cast.things["owner"])]
-    wanted.append(State("GET /sign-in/second-step", "in two steps", 200, name="second step"))
     wanted.append(State("GET /operations", "firm", 200, name="operations, the broker away"))
     found = {s.called: (s, await states.answered(cast, s, language)) for s in wanted}
     portal = cast.app.apps["portal"].state

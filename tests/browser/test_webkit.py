@@ -1,5 +1,5 @@
-"""The forms that matter, in Safari's engine: sign in, settings, facturation, customer, invoice,
-and a second document made from the first (what once stopped working in one browser)."""
+"""The forms that matter, in Safari's engine: sign in, settings, facturation, user, customer,
+invoice, and a second document made from the first (what once stopped working in one browser)."""
 
 import asyncio
 import os
@@ -61,16 +61,25 @@ def administers(window: Window, email: str) -> None:
     window.driver.find_element("xpath", '//*[normalize-space()="Actions multiples"]').click()
     window.press("Administrer le portail d’entreprise")
     window.follow("Éditer Brasserie du Parc")
+    assert not window.one("[name=enabled]").is_selected()
+    window.check("enabled")
     window.driver.find_element("xpath", '//label[normalize-space()="Gérant"]').click()
     window.press("Voir les utilisateurs concernés")
     window.says(".gains", "Luc Petit")
     window.press("Confirmer")
     window.says("[role=status]", "Facturation enregistrée")
     window.go("/me")
+    window.follow("Modifier")
     window.fill(first_name="Odette")
     window.press("Enregistrer")
     window.says("[role=status]", "Enregistré")
-    assert window.one("[name=first_name]").get_attribute("value") == "Odette"
+    window.says(".facts", "Odette")
+    window.go("/companies")
+    company = window.one("[name=company]").get_attribute("value")
+    window.go(f"/companies/{company}/users/new")
+    window.fill(email="ana@brasserie.example", first_name="Ana", last_name="Roy")
+    window.press("Créer un utilisateur")
+    window.says("main", "Ana Roy")
 
 
 def invoices(window: Window, email: str) -> None:
