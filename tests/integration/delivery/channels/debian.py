@@ -155,6 +155,7 @@ seccomp_sandbox=NO
 def sshd(folder: Path) -> tuple[Running, int, str, str]:
     """OpenSSH's server for the user who runs the tests; returns it, its port, both keys' texts."""
     sshd_bin = need_root("sshd")
+    need(shutil.which("ssh-keygen"), "ssh-keygen, of Debian's openssh-client")
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("host", "user"):
