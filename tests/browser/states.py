@@ -118,9 +118,9 @@ async def answered(cast: Cast, state: State, language: str) -> Answer:
     """What the portal answers in that language; whatever is changed is undone."""
     joined = f"{state.query}{'&' if state.query else '?'}lang={language}"
     declared = {r.name: r for r in source().routes if r.service == "portal"}.get(state.route)
-    nobody = Policy("", "", dict.fromkeys(cast.people, ALLOWED))
-    route = declared or Route("portal", state.route, nobody, state.status)
-    asked = replace(route, answer=state.status, query=joined, body=state.body)
+    anybody = Policy("", "", dict.fromkeys(cast.people, ALLOWED))
+    route = declared or Route("portal", state.route, anybody, state.status)
+    asked = replace(route, policy=anybody, answer=state.status, query=joined, body=state.body)
     return (await tried(cast, asked, state.person)).answer
 
 
