@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.process import StartError
+from deploy.local.process import StartError, free_port
 
 WANTED = {
     "portal": 8000,
@@ -75,10 +75,8 @@ def _free(name: str, port: int) -> bool:
 
 def _any_free(name: str, taken: set[int]) -> int:
     while True:
-        with _socket(name) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
+        port = free_port()
+        if port not in taken and _free(name, port):
             return port
 
 

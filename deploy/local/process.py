@@ -3,16 +3,19 @@
 import ctypes
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_LOWEST_PORT = 20_000
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -60,11 +63,28 @@ class Running:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on right now."""
+    """A TCP port on loopback that nobody listens on right now.
+
+    Below the range from which the system takes the ports of outgoing connections, where there is room:
+    one of those would otherwise have it before the program that it is meant for listens.
+    """
+    room = range(_LOWEST_PORT, _outgoing_from())
+    for _ in range(100 if len(room) >= 1000 else 0):
+        port = secrets.choice(room)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        given: int = listener.getsockname()[1]
+        return given
+
+
+def _outgoing_from() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return _LOWEST_PORT
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
