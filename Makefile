@@ -14,7 +14,7 @@ demo: setup ## start everything, play the story, stay up to be browsed
 	@$(BIN)/facteur demo $(ARGS)
 
 test: setup ## the whole suite, on real parts
-	@$(BIN)/pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile --no-loadscope-reorder) --ignore=tests/bench --ignore=tests/packaging $(ARGS)
+	@$(BIN)/pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile) --ignore=tests/bench --ignore=tests/packaging $(ARGS)
 
 check: setup ## style, types, layers, contracts, licences
 	$(BIN)/ruff check
