@@ -201,7 +201,6 @@ async def test_what_was_done_to_the_whole_database_is_located(chain: Chain, what
         [f"entry {position}: {words}", "the audit chain is broken"],
     )
     async with pages_of(chain, chain.settings) as pages:
-
         # this portal hears the broker's other topics: a chain that was cut may have grown again by then
         places = {f"Regel {position}:", "Regel 6:"}
 
