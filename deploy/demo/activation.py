@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 
 from deploy.demo import people
-from deploy.demo.browser import Browser
+from deploy.demo.browser import browsing
 from deploy.demo.people import Person, Refused
 from deploy.demo.waiting import until
 from deploy.local.stack import Stack
@@ -80,22 +80,16 @@ async def _told(admin: Person, company: UUID, status: int, slug: str, tell: Tell
 
 
 async def _no_action(person: Person) -> None:
-    browser = Browser(person.urls["portal"])
-    try:
-        await browser.sign_in(person.email)
+    async with browsing(person) as browser:
         await browser.open("/companies")
         if browser.offers("Administrer le portail"):
             raise Refused("mass deployment is offered to somebody without the right")
-    finally:
-        await browser.close()
 
 
 async def switch_on(admin: Person, company: UUID, name: str, *profiles: str) -> str:
     """Through the pages, as the admin does; returns who gains access by the warning's own words."""
     await _ready(admin, company, name, profiles)
-    browser = Browser(admin.urls["portal"])
-    try:
-        await browser.sign_in(admin.email)
+    async with browsing(admin) as browser:
         await browser.open("/companies")
         await browser.submit("/companies/portal", company=[str(company)])
         edit = "/companies/portal/edit"
@@ -114,8 +108,6 @@ async def switch_on(admin: Person, company: UUID, name: str, *profiles: str) -> 
             '//form[@action="/companies/portal/confirm"]'
         ):
             raise Refused(f"{name}: {browser.status} {browser.text[:300]}")
-    finally:
-        await browser.close()
     return ", ".join(gains) or "nobody new"
 
 
@@ -148,11 +140,7 @@ async def who_may(chosen: Person, other: Person) -> float:
     if refused.status_code != 403:
         raise Refused(f"a profile that wasn't chosen was answered {refused.status_code}")
     for person, expected in ((chosen, True), (other, False)):
-        browser = Browser(person.urls["portal"])
-        try:
-            await browser.sign_in(person.email)
+        async with browsing(person) as browser:
             if browser.has_link("/invoices") is not expected:
                 raise Refused(f"{person.email} sees {'no' if expected else 'a'} link to invoices")
-        finally:
-            await browser.close()
     return took

@@ -1,12 +1,14 @@
 """A browser without JavaScript: follows links and submits the forms of the portal's own pages."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 from lxml import html
 from lxml.html import FormElement, HtmlElement
 
-from deploy.demo.people import PASSWORD, Refused
+from deploy.demo.people import PASSWORD, Person, Refused
 
 
 class Browser:
@@ -77,6 +79,17 @@ class Browser:
     def _show(self, answer: httpx.Response) -> None:
         self.status = answer.status_code
         self.page = html.document_fromstring(answer.text)
+
+
+@asynccontextmanager
+async def browsing(person: Person) -> AsyncIterator[Browser]:
+    """A browser of its own for somebody, signed in by the page; signed out at the end."""
+    browser = Browser(person.urls["portal"])
+    try:
+        await browser.sign_in(person.email)
+        yield browser
+    finally:
+        await browser.close()
 
 
 def _action(form: FormElement) -> str:

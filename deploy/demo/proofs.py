@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from deploy.demo.browser import Browser
+from deploy.demo.browser import browsing
 from deploy.demo.people import Person, Refused
 from deploy.demo.waiting import until
 from deploy.local.stack import Stack
@@ -101,17 +101,13 @@ async def _on_the_page(
 ) -> None:
     """The invoice's page, as its issuer sees it, tells every proof."""
     told = [_proof(d).removeprefix("receipt ").split(" (")[0] for d in deliveries]
-    browser = Browser(person.urls["portal"])
+    async with browsing(person) as browser:
 
-    async def shown() -> bool:
-        await browser.open(f"/invoices/{invoice['invoice_id']}")
-        return all(proof in browser.text for proof in told)
+        async def shown() -> bool:
+            await browser.open(f"/invoices/{invoice['invoice_id']}")
+            return all(proof in browser.text for proof in told)
 
-    try:
-        await browser.sign_in(person.email)
         await until(f"every proof on the page of {invoice['number']}", shown, 10)
-    finally:
-        await browser.close()
 
 
 def _proof(delivery: dict[str, Any]) -> str:
