@@ -8,13 +8,16 @@ JOBS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check format bench packaging setup clean distclean help
+.PHONY: demo test mutants check format bench packaging setup clean distclean help
 
 demo: setup ## start everything, play the story, stay up to be browsed
 	@$(BIN)/facteur demo $(ARGS)
 
 test: setup ## the whole suite, on real parts
 	@$(BIN)/pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile) --ignore=tests/bench --ignore=tests/packaging $(ARGS)
+
+mutants: setup ## break what is promised, piece by piece, and see a test fail (ARGS='--row D4')
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: setup ## style, types, layers, contracts, licences
 	$(BIN)/ruff check
