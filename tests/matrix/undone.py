@@ -4,7 +4,8 @@ everything, in which a service's own transactions are savepoints. Real SQL, noth
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -13,36 +14,38 @@ from shared.database import EVERY_COMPANY, Database, prepare_connection
 
 
 @dataclass
-class Turn:
-    """Whose turn it is with the one connection; a task may take it again."""
+class Level:
+    """What is undone together. It begins in the database when somebody first asks for something: most
+    requests never reach most databases."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    holder: "asyncio.Task[Any] | None" = None
+    around: Any = None
+    events: int | None = None
+    """How many stand in the outbox as this level is now; None: not counted since it was last used."""
 
 
 @dataclass
 class OneConnection:
     """What a service takes for its pool."""
 
-    conn: "asyncpg.Connection[asyncpg.Record]"
+    database: "UndoneDatabase"
     scope: str
-    turn: Turn
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        me = asyncio.current_task()
-        if self.turn.holder is me:
-            yield self.conn
+        me, database = asyncio.current_task(), self.database
+        if database.holder is me:
+            yield database.conn
             return
-        async with self.turn.lock:
-            self.turn.holder = me
+        async with database.lock:
+            database.holder = me
             try:
-                await self.conn.execute(
+                await database.ready()
+                await database.conn.execute(
                     "SELECT set_config('app.company_id', $1, false)", self.scope
                 )
-                yield self.conn
+                yield database.conn
             finally:
-                self.turn.holder = None
+                database.holder = None
 
     async def fetchval(self, sql: str, *values: Any) -> Any:
         async with self.acquire() as conn:
@@ -50,24 +53,44 @@ class OneConnection:
 
 
 class UndoneDatabase(Database):
-    """`keep` is False while requests are tried: then `begin` and `undo` stand around each."""
+    """Between `begin` and `undo` stands what is tried; a task takes turns with the one connection,
+    and may take it again while it has it."""
 
     def __init__(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         self.conn = conn
-        turn = Turn()
-        pool: Any = OneConnection(conn, "", turn)
-        everywhere: Any = OneConnection(conn, EVERY_COMPANY, turn)
+        self.lock = asyncio.Lock()
+        self.holder: asyncio.Task[Any] | None = None
+        pool: Any = OneConnection(self, "")
+        everywhere: Any = OneConnection(self, EVERY_COMPANY)
         self.pool, self.everywhere = pool, everywhere
-        self._around: list[Any] = []
+        self._levels = [Level()]
 
     async def begin(self) -> None:
         """May be called within another: then a savepoint."""
-        around = self.conn.transaction()
-        await around.start()
-        self._around.append(around)
+        self._levels.append(Level())
 
     async def undo(self) -> None:
-        await self._around.pop().rollback()
+        level = self._levels.pop()
+        if level.around is not None:
+            await level.around.rollback()
+
+    async def ready(self) -> None:
+        """The levels that were only announced begin."""
+        for outer, level in pairwise(self._levels):
+            if level.around is None:
+                outer.events = await self._events() if outer.events is None else outer.events
+                level.around = self.conn.transaction()
+                await level.around.start()
+        self._levels[-1].events = None
+
+    async def published(self) -> int:
+        """How many events were written since the last `begin`."""
+        if self._levels[-1].around is None:
+            return 0
+        return await self._events() - (self._levels[-2].events or 0)
+
+    async def _events(self) -> int:
+        return int(await self.conn.fetchval("SELECT count(*) FROM outbox"))
 
     async def close(self) -> None:
         await self.conn.close()
