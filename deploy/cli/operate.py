@@ -6,12 +6,12 @@ embedded stack (settings_from.py).
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from deploy.cli.settings_from import add_stack, use_settings_of
+from deploy.cli import audit
+from deploy.cli.settings_from import add_stack, open_database, use_settings_of
 
 
 def add_commands(commands: Any) -> None:
@@ -69,10 +69,7 @@ def add_commands(commands: Any) -> None:
     add_stack(keys)
     keys.set_defaults(run=_keys)
 
-    audit = commands.add_parser("audit", help="check the audit chain; a break is located")
-    audit.add_argument("action", choices=("verify",))
-    add_stack(audit)
-    audit.set_defaults(run=lambda a: asyncio.run(_audit(a)))
+    audit.add_command(commands)
 
     rules = commands.add_parser("rules", help="the official rule sets in force")
     rules.set_defaults(run=_rules)
@@ -112,7 +109,10 @@ async def _dead_letters(arguments: argparse.Namespace) -> int:
 async def _republish(arguments: argparse.Namespace) -> int:
     from shared import outbox
 
-    async with _database(arguments.service, arguments.stack) as db, db.system_transaction() as conn:
+    async with (
+        open_database(arguments.service, arguments.stack) as db,
+        db.system_transaction() as conn,
+    ):
         count = await outbox.republish(conn, arguments.topic)
     print(f"{count} events will be published again")
     return 0
@@ -124,7 +124,7 @@ async def _deliveries(arguments: argparse.Namespace) -> int:
     from shared.clock import system_clock
     from shared.events import Actor
 
-    async with _database("delivery", arguments.stack) as db:
+    async with open_database("delivery", arguments.stack) as db:
         if arguments.action == "list":
             async with db.system_transaction() as conn:
                 rows = await deliveries.listed_everywhere(conn, arguments.state, arguments.limit)
@@ -156,7 +156,7 @@ async def _subscription(arguments: argparse.Namespace) -> int:
     from services.portal.commands.activation import set_subscription
     from shared.events import Actor
 
-    async with _database("portal", arguments.stack) as db:
+    async with open_database("portal", arguments.stack) as db:
         actor = Actor(kind="system", id="operator")
         await set_subscription(
             db, arguments.company, arguments.plan, arguments.option, arguments.seats, actor
@@ -171,37 +171,12 @@ async def _support(arguments: argparse.Namespace) -> int:
     from shared.events import Actor
 
     actor, on = Actor(kind="system", id="operator"), not arguments.off
-    async with _database("identity", arguments.stack) as db, db.system_transaction() as conn:
+    async with open_database("identity", arguments.stack) as db, db.system_transaction() as conn:
         known = await set_support(conn, arguments.email, actor, system_clock, on=on)
     if not known:
         raise LookupError(f"no account has the e-mail {arguments.email}")
     print(f"{arguments.email} {'is no longer' if arguments.off else 'is'} one of support staff")
     return 0
-
-
-async def _audit(arguments: argparse.Namespace) -> int:
-    """0: the chain holds and agrees with its checkpoints; 1: broken; 2: nothing to compare it with."""
-    from deploy.cli.run import load_settings
-    from services.portal.audit import verify_chain
-    from services.portal.checkpoints import published, sealing_keys
-    from services.portal.domain.checkpoints import TROUBLES
-    from shared.settings import KafkaSettings
-
-    async with _database("portal", arguments.stack) as db:
-        keys = sealing_keys(load_settings("portal").master_key_file)
-        known = await published(KafkaSettings(), keys)
-        broken = await verify_chain(db, known.found)
-    for found in broken:
-        print(f"entry {found.position}: {found.problem}")
-    print("the audit chain is broken" if broken else "the audit chain holds")
-    if known.strange:
-        print(f"{known.strange} records on their topic are under no seal of ours", file=sys.stderr)
-    if known.trouble:
-        print(f"compared with no checkpoint ({TROUBLES[known.trouble]}): a chain cut short or computed "
-              "anew together with its head would not be seen", file=sys.stderr)  # fmt: skip
-    else:
-        print(f"{len(known.found)} checkpoints compared, the newest at entry {known.newest}")
-    return 1 if broken else 2 if known.trouble else 0
 
 
 def _keys(arguments: argparse.Namespace) -> int:
@@ -229,7 +204,7 @@ async def _rotate(stack: Path | None) -> UUID:
 
     use_settings_of("identity", stack)
     box = load_box(load_settings("identity").master_key_file)
-    async with _database("identity", stack) as db, db.system_transaction() as conn:
+    async with open_database("identity", stack) as db, db.system_transaction() as conn:
         return await rotate_signing_key(conn, box, system_clock)
 
 
@@ -240,22 +215,3 @@ def _rules(_: argparse.Namespace) -> int:
 
     print(describe(datetime.now(UTC).date()))
     return 0
-
-
-def _database(service: str, stack: Path | None) -> Any:
-    from contextlib import asynccontextmanager
-
-    from deploy.cli.run import load_settings
-    from shared.database import connect
-
-    use_settings_of(service, stack)
-
-    @asynccontextmanager
-    async def opened() -> Any:
-        db = await connect(load_settings(service).database_url.get_secret_value(), max_size=2)
-        try:
-            yield db
-        finally:
-            await db.close()
-
-    return opened()

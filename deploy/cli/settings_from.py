@@ -7,7 +7,13 @@ one that has run in the usual place.
 import argparse
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.database import Database
 
 
 def add_stack(parser: argparse.ArgumentParser) -> None:
@@ -38,3 +44,17 @@ def use_settings_of(service: str, stack: Path | None) -> None:
             )
         print(f"working on the embedded stack in {stack}", file=sys.stderr)
     os.environ.update(read_environment(stack, service))
+
+
+@asynccontextmanager
+async def open_database(service: str, stack: Path | None) -> "AsyncIterator[Database]":
+    """The service's database, by the service's own settings."""
+    from deploy.cli.run import load_settings
+    from shared.database import connect
+
+    use_settings_of(service, stack)
+    db = await connect(load_settings(service).database_url.get_secret_value(), max_size=2)
+    try:
+        yield db
+    finally:
+        await db.close()

@@ -85,7 +85,7 @@ def create_app(
     app.state.live = live = Live()
     app.state.deployer = deployer = Deployer(system_clock)
     keys = sealing_keys(settings.master_key_file)
-    sealing = (keep_sealing(keys[-1]),) if keys else ()
+    sealing = (keep_sealing(keys.checkpoints[-1]),) if keys.checkpoints else ()
     service.background = (live.poll, deployer.run, watch_chain(keys), *sealing)
     service.on_database = (_listen_for_the_end(live),)
     service.on_stop = (app.state.owners.client.aclose,)

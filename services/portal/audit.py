@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from services.portal.checkpoints import published
+from services.portal.checkpoints import Keys, published
 from services.portal.domain.audit import (
     OMITTED,
     Break,
@@ -22,6 +22,7 @@ from services.portal.domain.checkpoints import Checkpoints
 from services.portal.store import audit
 from services.portal.store.audit import ChainCheck
 from shared.clock import Clock, system_clock
+from shared.contracts.portal import AuditSealed
 from shared.contracts.registry import CONTRACTS
 from shared.database import AWAY, Connection, Database
 from shared.events import Envelope, Event
@@ -41,6 +42,7 @@ def listen_to_everything(consumers: Consumers) -> None:
     """Hear every topic, whoever else of the portal hears it too."""
     kinds = [kind for topic, kind in CONTRACTS.items() if topic not in UNRECORDED]
     consumers.on_batch(kinds, lane=LANE)(record_actions)
+    consumers.on_batch([AuditSealed], lane=LANE)(mark_heard)
     consumers.pace(LANE, gathering(500))
 
 
@@ -90,33 +92,63 @@ def _of_a_user(entry: Entry, before: Mapping[str, Any] | None) -> Entry:
     )
 
 
-async def verify_chain(db: Database, checkpoints: Mapping[int, bytes] | None = None) -> list[Break]:
+async def mark_heard(conn: Connection, heard: Sequence[Heard]) -> None:
+    """How far the chain is sealed on the broker, for those who look at the audit; no proof of it."""
+    for event, _ in heard:
+        if isinstance(event, AuditSealed):
+            await audit.mark_heard(conn, event.position, event.sealed_at)
+
+
+async def walk_along(conn: Connection, known: Checkpoints) -> tuple[Verification, list[Break]]:
+    """The whole chain, as it is in this transaction: each break that nobody has acknowledged, located."""
+    position, digest = await audit.head(conn)
+    verification = Verification(known.found, known.resumed)
+    async for entry in audit.walk(conn):
+        verification.feed(entry)
+    return verification, known.unseen(verification.finish(position, digest))
+
+
+async def verify_chain(db: Database, known: Checkpoints | None = None) -> list[Break]:
     """Each break of the chain, located; empty when it holds, and agrees with the checkpoints. Those are
     read before: the chain is never behind them."""
+    return (await _verified(db, known or Checkpoints()))[1]
+
+
+async def _verified(db: Database, known: Checkpoints) -> tuple[int, list[Break]]:
     async with db.system_transaction() as conn:
         await audit.stand_still(conn)
-        position, digest = await audit.head(conn)
-        verification = Verification(checkpoints or {})
-        async for entry in audit.walk(conn):
-            verification.feed(entry)
-    return verification.finish(position, digest)
+        walked, broken = await walk_along(conn, known)
+    return walked.expected - 1, broken
 
 
-async def check_chain(db: Database, clock: Clock, checkpoints: Checkpoints) -> list[Break]:
+async def check_chain(db: Database, clock: Clock, known: Checkpoints) -> list[Break]:
     """Walk along the whole chain and keep what was found, and with what it was compared, for those who
     look at the audit."""
-    broken = await verify_chain(db, checkpoints.found)
+    entries, broken = await _verified(db, known)
     async with db.system_transaction() as conn:
-        entries, _ = await audit.head(conn)
-        found = [{"position": b.position, "kind": b.kind, "values": b.values} for b in broken]
-        check = ChainCheck(clock(), entries, found, checkpoints.newest, checkpoints.trouble)
+        check = ChainCheck(
+            checked_at=clock(),
+            entries=entries,
+            broken=[_kept(each) for each in broken],
+            compared=known.newest,
+            trouble=known.trouble,
+            acknowledged=[
+                {"at": said.at.isoformat(), "reason": said.reason,
+                 "breaks": [_kept(each) for each in said.breaks]}
+                for said in known.acknowledged
+            ],
+        )  # fmt: skip
         await audit.keep_check(conn, check)
     if broken:
         log.critical("the audit chain is broken at entry %d", broken[0].position)
     return broken
 
 
-def watch_chain(keys: tuple[bytes, ...]) -> Callable[[Service], Awaitable[None]]:
+def _kept(found: Break) -> dict[str, Any]:
+    return {"position": found.position, "kind": found.kind, "values": dict(found.values)}
+
+
+def watch_chain(keys: Keys) -> Callable[[Service], Awaitable[None]]:
     """A loop for the service: once an hour, and at the start."""
 
     async def watch(service: Service) -> None:
@@ -131,7 +163,7 @@ def watch_chain(keys: tuple[bytes, ...]) -> Callable[[Service], Awaitable[None]]
     return watch
 
 
-async def _rest(kafka: KafkaSettings, keys: tuple[bytes, ...], trouble: str) -> None:
+async def _rest(kafka: KafkaSettings, keys: Keys, trouble: str) -> None:
     """Until the next walk: an hour, or less where there are checkpoints now and weren't before."""
     for _ in range(60):
         await asyncio.sleep(CHECK_EVERY_SECONDS / 60)

@@ -82,3 +82,41 @@ class AuditSealed(Event):
     sealed_at: datetime
     seal: str
     """HMAC-SHA256 of the three by a key that is derived from the portal's master key, in hex."""
+
+
+class AcknowledgedBreak(BaseModel):
+    """Where the chain didn't hold, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    position: int
+    kind: str
+    """`missing`, `changed`, `cut`, `end`, `recomputed`"""
+    values: dict[str, int]
+    """From which entry to which, how many there were"""
+    evidence: str
+    """The hash that what was found there has, in hex"""
+
+
+class AuditBreakAcknowledged(Event):
+    """An operator has seen that the audit chain is broken, and why: it goes on from there."""
+
+    topic: ClassVar[str] = "audit.break_acknowledged"
+    publisher: ClassVar[str] = "portal"
+    key_field: ClassVar[str] = "chain_id"
+    public: ClassVar[bool] = False
+
+    chain_id: UUID
+    position: int
+    """How many entries there were then."""
+    hash: str
+    """With what the chain goes on, in hex."""
+    agreed: int
+    """The last checkpoint that agreed with the chain: those after it, sealed before this, count no longer."""
+    breaks: list[AcknowledgedBreak]
+    operator: str
+    """Whose account on the operator's machine."""
+    reason: str
+    acknowledged_at: datetime
+    seal: str
+    """HMAC-SHA256 of all that by a key that is derived from the portal's master key, in hex."""

@@ -18,6 +18,7 @@ CONTRACTS: dict[str, type[Event]] = {
         portal.BillingAccessChanged,
         portal.BillingDisabled,
         portal.AuditSealed,
+        portal.AuditBreakAcknowledged,
         billing.CustomerChanged,
         billing.InvoiceIssued,
         billing.InvoiceRendered,

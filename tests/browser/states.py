@@ -192,8 +192,12 @@ async def break_chain(conn: Connection, found: list[dict[str, Any]]) -> None:
     await conn.execute("DELETE FROM audit_check")
     if found:
         await conn.execute(
-            "INSERT INTO audit_check (checked_at, entries, broken) VALUES (now(), 20, $1)", found
+            "INSERT INTO audit_check (checked_at, entries, broken, acknowledged) "
+            "VALUES (now(), 20, $1, $2)",
+            found,
+            [{"at": "2026-11-02T09:00:00+00:00", "reason": "restored", "breaks": found}],
         )
+        await conn.execute("UPDATE audit_head SET heard = 0, heard_at = now() - interval '1 hour'")
 
 
 def away(cast: Cast) -> Any:

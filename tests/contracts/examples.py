@@ -55,6 +55,8 @@ def _values() -> dict[str, Any]:
         "customer_id": _id(9), "invoice_id": _id(10), "delivery_id": _id(11), "document_id": _id(12),
         "draft_id": _id(14), "series_id": _id(15), "prefix": "F-", "last_number": 114,
         "chain_id": _id(16), "position": 4711, "hash": "6b" * 32, "sealed_at": MOMENT, "seal": "5e" * 32,
+        "agreed": 4700, "operator": "odile", "acknowledged_at": MOMENT, "breaks": [{
+            "position": 4701, "kind": "cut", "values": {"last": 4700, "sealed": 4750}, "evidence": ""}],
         "form": "readable", "change": "written",
         "kind": "company", "company": company, "missing_legal_fields": [], "role": "employee",
         "rights": ["invoicing"], "apps": ["invoices"], "active": True, "email": "luc@example.org",
@@ -83,6 +85,7 @@ def _values() -> dict[str, Any]:
 
 
 SPECIAL: dict[str, dict[str, Any]] = {
+    "audit.break_acknowledged": {"reason": "restored from the backup of 19 November"},
     "membership.changed": {"kind": "internal"},
     "customer.changed": {
         "name": "Horeca Vlaanderen BV",

@@ -72,6 +72,8 @@ class Break:
     position: int
     kind: str
     values: Mapping[str, int] = field(default_factory=dict)
+    evidence: str = ""
+    """The hash that what is found there has, in hex: the same break with another content is another."""
 
     @property
     def problem(self) -> str:
@@ -115,6 +117,8 @@ class Verification:
     """
 
     checkpoints: Mapping[int, bytes] = field(default_factory=dict)
+    resumed: Mapping[int, bytes] = field(default_factory=dict)
+    """With what the chain went on after that position, where that was acknowledged: its rows needn't say."""
     broken: list[Break] = field(default_factory=list)
     agreed: int = 0
     """The last checkpoint that agrees."""
@@ -124,13 +128,20 @@ class Verification:
 
     def feed(self, entry: Entry) -> None:
         """The next entry, in the order of positions."""
-        if entry.position != self.expected:
-            missing = {"first": self.expected, "last": entry.position - 1}
-            self.broken.append(Break(self.expected, "missing", missing))
-        elif link(self.before, entry) != entry.hash:
-            self.broken.append(Break(entry.position, "changed"))
+        resumed = self.resumed.get(entry.position - 1)
+        actual = link(self.before if resumed is None else resumed, entry)
+        gap = entry.position != self.expected
+        if gap:
+            # what follows a gap is bound to it by nothing, but where the chain is known to have gone on
+            self._miss(entry.position - 1, actual.hex() if resumed is None else "")
+        if actual != entry.hash and (resumed is not None or not gap):
+            self.broken.append(Break(entry.position, "changed", evidence=actual.hex()))
         self.before, self.expected = entry.hash, entry.position + 1
         self._compare(entry)
+
+    def _miss(self, last: int, evidence: str) -> None:
+        missing = {"first": self.expected, "last": last}
+        self.broken.append(Break(self.expected, "missing", missing, evidence))
 
     def _compare(self, entry: Entry) -> None:
         """With the checkpoint at that position; after the first that differs all others do."""
@@ -146,13 +157,14 @@ class Verification:
 
     def finish(self, head_position: int, head_hash: bytes) -> list[Break]:
         """Compare the end with what was sealed; returns every break, empty when the chain holds."""
-        last = self.expected - 1
-        sealed = max(head_position, *self.checkpoints, 0)
-        if last != head_position or last < sealed:
-            cut = {"last": last, "sealed": sealed}
-            self.broken.append(Break(self.expected, "cut", cut))
-        elif self.before != head_hash:
-            self.broken.append(Break(head_position, "end"))
+        last, sealed = self.expected - 1, max(self.checkpoints, default=0)
+        if last < head_position:
+            self._miss(head_position, "")
+        elif last > head_position or self.before != head_hash:
+            self.broken.append(Break(head_position, "end", evidence=self.before.hex()))
+        there = max(last, head_position)
+        if there < sealed:
+            self.broken.append(Break(there + 1, "cut", {"last": there, "sealed": sealed}))
         return self.broken
 
 

@@ -53,6 +53,17 @@ class ChainCheck:
     compared: int
     """The newest checkpoint that it was compared with; 0: with none, for the `trouble`."""
     trouble: str
+    acknowledged: list[dict[str, Any]]
+    """Breaks that were seen by an operator: when, why, and which."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The newest checkpoint that came back from the broker, beside the end of the chain."""
+
+    entries: int
+    position: int
+    at: datetime | None
 
 
 async def lock_head(conn: Connection) -> tuple[int, bytes]:
@@ -76,6 +87,22 @@ async def sealed(conn: Connection) -> tuple[int, datetime | None]:
 
 async def mark_sealed(conn: Connection, position: int, moment: datetime) -> None:
     await conn.execute("UPDATE audit_head SET sealed = $1, sealed_at = $2", position, moment)
+
+
+async def mark_heard(conn: Connection, position: int, sealed_at: datetime) -> None:
+    """A checkpoint came back from the broker; an older one changes nothing."""
+    await conn.execute(
+        "UPDATE audit_head SET heard = $1, heard_at = $2 WHERE heard_at IS NULL OR heard_at < $2",
+        position,
+        sealed_at,
+    )
+
+
+async def heard(conn: Connection) -> Heard:
+    record = await conn.fetchrow(
+        "SELECT position AS entries, heard AS position, heard_at AS at FROM audit_head"
+    )
+    return Heard(**record) if record else Heard(0, 0, None)
 
 
 async def stand_still(conn: Connection) -> None:
@@ -202,21 +229,22 @@ async def count(conn: Connection, wanted: Filter) -> int:
 async def keep_check(conn: Connection, check: ChainCheck) -> None:
     """The newest one takes the place of the one before."""
     await conn.execute(
-        "INSERT INTO audit_check (checked_at, entries, broken, compared, trouble) "
-        "VALUES ($1, $2, $3, $4, $5) "
+        "INSERT INTO audit_check (checked_at, entries, broken, compared, trouble, acknowledged) "
+        "VALUES ($1, $2, $3, $4, $5, $6) "
         "ON CONFLICT (only_one) DO UPDATE SET checked_at = EXCLUDED.checked_at, "
         "entries = EXCLUDED.entries, broken = EXCLUDED.broken, compared = EXCLUDED.compared, "
-        "trouble = EXCLUDED.trouble",
+        "trouble = EXCLUDED.trouble, acknowledged = EXCLUDED.acknowledged",
         check.checked_at,
         check.entries,
         check.broken,
         check.compared,
         check.trouble,
+        check.acknowledged,
     )
 
 
 async def last_check(conn: Connection) -> ChainCheck | None:
     record = await conn.fetchrow(
-        "SELECT checked_at, entries, broken, compared, trouble FROM audit_check"
+        "SELECT checked_at, entries, broken, compared, trouble, acknowledged FROM audit_check"
     )
     return ChainCheck(**record) if record else None

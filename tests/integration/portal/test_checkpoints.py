@@ -18,16 +18,17 @@ import pytest
 
 from deploy.local.broker import Broker
 from deploy.local.postgres import ServiceDatabase
+from services.portal.acknowledging import acknowledge
 from services.portal.app import create_app
 from services.portal.audit import record_actions, verify_chain
-from services.portal.checkpoints import SYSTEM, published, seal_chain, sealing_keys
+from services.portal.checkpoints import SYSTEM, Keys, published, seal_chain, sealing_keys
 from services.portal.domain.audit import link
 from services.portal.domain.checkpoints import CHAIN, EVERY, Checkpoints, seal
 from services.portal.settings import PortalSettings
 from services.portal.store import audit
 from shared import outbox
 from shared.contracts.billing import DraftEdited
-from shared.contracts.portal import AuditSealed
+from shared.contracts.portal import AuditBreakAcknowledged, AuditSealed
 from shared.database import Database, connect, prepare_connection
 from shared.events import Actor, Envelope
 from shared.relay import Relay
@@ -57,7 +58,7 @@ class Chain:
         return PortalSettings(database_url=self.database.runtime_dsn, master_key_file=self.key)
 
     @property
-    def keys(self) -> tuple[bytes, ...]:
+    def keys(self) -> Keys:
         return sealing_keys(self.key)
 
     async def grow(self, count: int) -> None:
@@ -77,7 +78,7 @@ class Chain:
     async def look(self) -> bool:
         """As one of the portal's processes does, when so much time has passed that one may be due."""
         self.now += EVERY
-        return await seal_chain(self.db, self.keys[-1], lambda: self.now)
+        return await seal_chain(self.db, self.keys.checkpoints[-1], lambda: self.now)
 
     async def heard(self) -> Checkpoints:
         return await published(self.kafka, self.keys)
@@ -90,6 +91,9 @@ class Chain:
 
     async def verify(self, **changes: str | None) -> tuple[int, str, str]:
         """`facteur audit verify`, as an operator runs it: status, result, remarks."""
+        return await self.facteur("verify", **changes)
+
+    async def facteur(self, *words: str, **changes: str | None) -> tuple[int, str, str]:
         env = {
             **os.environ,
             "PORTAL_DATABASE_URL": self.database.runtime_dsn,
@@ -98,7 +102,7 @@ class Chain:
             **changes,
         }
         ran = await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-m", "deploy.cli.main", "audit", "verify"],
+            subprocess.run, [sys.executable, "-m", "deploy.cli.main", "audit", *words],
             env={name: value for name, value in env.items() if value is not None},
             cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
@@ -111,7 +115,7 @@ async def chain(
 ) -> AsyncIterator[Chain]:
     """Twenty entries, sealed at five and at twenty."""
     database, kafka = await new_database("portal"), kafka_settings(kafka_broker)
-    await ensure_topics(kafka, [AuditSealed])
+    await ensure_topics(kafka, [AuditSealed, AuditBreakAcknowledged])
     db = await connect(database.runtime_dsn, max_size=4)
     made = Chain(database, db, kafka, master_key(tmp_path), await new_firm(db, 1, {}))
     relay = asyncio.create_task(Relay(database.runtime_dsn, kafka).run())
@@ -258,12 +262,14 @@ async def test_of_many_who_look_one_seals_and_none_a_chain_that_stands_still(cha
     await chain.grow(3)
     chain.now += EVERY
     made = await asyncio.gather(
-        *(seal_chain(chain.db, chain.keys[-1], lambda: chain.now) for _ in range(8))
+        *(seal_chain(chain.db, chain.keys.checkpoints[-1], lambda: chain.now) for _ in range(8))
     )
     assert sorted(made)[-2:] == [False, True]
     assert not await chain.look()
     await chain.grow(1)
-    assert not await seal_chain(chain.db, chain.keys[-1], lambda: chain.now - EVERY / 2), "too soon"
+    assert not await seal_chain(
+        chain.db, chain.keys.checkpoints[-1], lambda: chain.now - EVERY / 2
+    ), "too soon"
     assert await chain.look()
     await chain.published(5, 20, 23, 24)
 
@@ -282,3 +288,144 @@ async def test_a_chain_that_grows_meanwhile_holds(chain: Chain) -> None:
         walks += 1
     await growing
     assert walks > 5
+
+
+REASON = "restored from the backup of 2 November"
+
+
+async def acknowledged(chain: Chain, *options: str) -> str:
+    """By the operator, and published."""
+    before = len((await chain.heard()).acknowledged)
+    status, said, remarks = await chain.facteur("acknowledge", "--reason", REASON, *options)
+    assert status == 0, remarks
+
+    async def there() -> bool:
+        return len((await chain.heard()).acknowledged) > before
+
+    await eventually(there, step=0.1)
+    return said
+
+
+async def test_after_a_restore_the_break_is_acknowledged_and_the_rest_is_judged(
+    chain: Chain,
+) -> None:
+    """Also where the chain, grown again, comes past what was sealed of the one before."""
+    owner = await asyncpg.connect(chain.database.owner_dsn)
+    await cut(chain, owner)  # as a backup of that time puts it back
+    assert f"entry 13: {CUT}" in await acknowledged(chain, "--by", "odile")
+    status, said, _ = await chain.verify()
+    assert (status, said.splitlines()[0]) == (0, "the audit chain holds"), said
+    assert f"acknowledged break at entry 13 ({CUT}): " in said
+    assert f"UTC, by odile: {REASON}" in said
+    chain.now = datetime.now(UTC)
+    await chain.grow(8)
+    assert await chain.look()  # of twenty entries, as before, and others
+    await chain.grow(5)
+    assert await chain.look()
+    await chain.published(5, 12, 20, 25)
+    status, said, _ = await chain.verify()
+    assert status == 0, said
+    async with pages_of(chain, chain.settings) as pages:
+        words = ("Rupture à l’entrée 13, vue et reconnue", f"« {REASON} »", "Journal intact")
+
+        async def shown() -> bool:
+            page = (await pages.get("/audit?lang=fr")).text
+            return all(each in page for each in words)
+
+        await eventually(shown, step=0.2)
+    await recompute(chain, owner)
+    status, said, _ = await chain.verify()
+    assert status == 1
+    assert "entry 6: one of the entries 6 to 12 was changed, and the chain computed anew" in said
+    assert f"acknowledged break at entry 13 ({CUT})" in said
+    await owner.close()
+
+
+async def test_an_acknowledgement_is_recorded_in_the_audit_itself(chain: Chain) -> None:
+    owner = await asyncpg.connect(chain.database.owner_dsn)
+    await cut(chain, owner)
+    await acknowledged(chain)
+    async with pages_of(chain, chain.settings):
+
+        async def recorded() -> str | None:
+            found: str | None = await owner.fetchval(
+                "SELECT detail::text FROM audit WHERE action = 'audit.break_acknowledged'"
+            )
+            return found
+
+        entry = await eventually(recorded, step=0.2)
+    for said in (REASON, '"operator"', '"cut"', '"sealed": 20'):
+        assert said in entry
+    await owner.close()
+
+
+async def test_a_row_that_was_seen_changed_may_not_change_again(chain: Chain) -> None:
+    """What was acknowledged is what was there; another row, or the same with another content, is new."""
+    owner = await asyncpg.connect(chain.database.owner_dsn)
+    await owner.execute("UPDATE audit SET actor = 'user:nobody' WHERE position = 7")
+    assert "entry 7: the entry was changed" in await acknowledged(chain)
+    assert (await chain.verify())[0] == 0
+    for statement, place in (
+        ("UPDATE audit SET actor = 'user:another' WHERE position = 7", 7),
+        ("UPDATE audit SET actor = 'user:nobody' WHERE position IN (7, 9)", 9),
+    ):
+        await owner.execute(statement)
+        assert [b.position for b in await verify_chain(chain.db, await chain.heard())] == [place]
+    await owner.close()
+
+
+async def test_nobody_acknowledges_with_the_database_alone(chain: Chain) -> None:
+    """Nor what doesn't need it, nor unseen, nor without a word."""
+    status, _, remarks = await chain.facteur("acknowledge", "--reason", REASON)
+    assert (status, "there is no break" in remarks) == (2, True), remarks
+    owner = await asyncpg.connect(chain.database.owner_dsn)
+    await cut(chain, owner)
+    await owner.close()
+    for options, changes, why in (
+        ((), {}, "say the --reason"),
+        (("--reason", REASON), {"PORTAL_MASTER_KEY_FILE": None}, "no PORTAL_MASTER_KEY_FILE is set"),
+        (("--reason", REASON), {"FACTEUR_KAFKA_BOOTSTRAP": "127.0.0.1:1"}, "the broker doesn't answer"),
+    ):  # fmt: skip
+        status, _, remarks = await chain.facteur("acknowledge", *options, **changes)
+        assert (status, why in remarks) == (2, True), remarks
+    known = await chain.heard()
+    forger = Keys((os.urandom(32),), (os.urandom(32),))
+    await acknowledge(chain.db, forger, known, "nobody", REASON, lambda: BEGAN + timedelta(days=1))
+
+    async def there() -> bool:
+        return (await chain.heard()).strange == known.strange + 1
+
+    await eventually(there, step=0.1)
+    status, said, _ = await chain.verify()
+    assert (status, said.splitlines()[0]) == (1, f"entry 13: {CUT}")
+    assert "acknowledged" not in said
+
+
+async def test_a_checkpoint_that_is_too_old_while_entries_are_newer_is_told(chain: Chain) -> None:
+    """By the command, and on the page."""
+    status, said, remarks = await chain.verify()
+    assert (status, "protected" in remarks) == (0, False)
+    assert "the newest at entry 20, made " in said
+    await chain.grow(4)
+    status, _, remarks = await chain.verify()
+    assert status == 0
+    assert (
+        "4 entries are newer than that, and no checkpoint was made for more than 10 min" in remarks
+    )
+    async with pages_of(chain, chain.settings) as pages:
+
+        async def told() -> bool:
+            """Once the page knows that it was compared; nobody else's checkpoint has come meanwhile."""
+            await chain.db.pool.execute("UPDATE audit_head SET heard = 20, heard_at = $1", BEGAN)
+            page = (await pages.get("/audit?lang=nl")).text
+            return "Laatste controlepunt: " in page and "ze zijn nog niet beschermd" in page
+
+        await eventually(told, step=0.2)
+
+
+async def test_the_page_knows_the_newest_checkpoint_that_came_back(chain: Chain) -> None:
+    async with chain.db.system_transaction() as conn:
+        for position, at in ((20, BEGAN), (24, BEGAN + EVERY), (23, BEGAN)):
+            await audit.mark_heard(conn, position, at)
+        heard = await audit.heard(conn)
+    assert (heard.position, heard.at) == (24, BEGAN + EVERY)

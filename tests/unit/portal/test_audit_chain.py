@@ -7,13 +7,16 @@ from uuid import uuid4
 
 import pytest
 
-from services.portal.domain.audit import Entry, Verification, detail_of, link
+from services.portal.domain.acknowledged import Acknowledgement
+from services.portal.domain.audit import Break, Entry, Verification, detail_of, link
 from services.portal.domain.checkpoints import (
     CHAIN,
     EVERY,
     EVERY_ENTRIES,
+    OLD,
     Checkpoints,
     due,
+    old,
     seal,
 )
 from services.portal.spreadsheet import safe
@@ -178,6 +181,86 @@ def test_a_checkpoint_is_due_when_the_chain_has_moved_and_not_too_soon() -> None
     # what somebody wrote into the database holds nothing up
     assert due(BEGAN + second, 8, 10**12, BEGAN)
     assert due(BEGAN, 8, 7, BEGAN + timedelta(days=9999))
+
+
+def test_a_checkpoint_is_old_where_entries_have_waited_for_another() -> None:
+    second = timedelta(seconds=1)
+    assert old(BEGAN + OLD + second, 8, 7, BEGAN)
+    assert not old(BEGAN + OLD, 8, 7, BEGAN)
+    assert not old(BEGAN + OLD * 9, 7, 7, BEGAN)
+    assert not old(BEGAN + OLD * 9, 7, 0, None)
+
+
+def seen(entries: list[Entry], head: Entry, known: Checkpoints, at: datetime) -> list[Break]:
+    """What an operator acknowledges of that chain."""
+    verification, broken = walked(entries, head, known)
+    known.hear_acknowledged(
+        Acknowledgement(
+            head.position, head.hash, verification.agreed, tuple(broken), "odile", "seen", at
+        )
+    )
+    return broken
+
+
+def walked(
+    entries: list[Entry], head: Entry, known: Checkpoints
+) -> tuple[Verification, list[Break]]:
+    verification = Verification(known.found, known.resumed)
+    for entry in entries:
+        verification.feed(entry)
+    return verification, known.unseen(verification.finish(head.position, head.hash))
+
+
+def sealed(entries: list[Entry], *positions: int, at: datetime) -> Checkpoints:
+    known = Checkpoints()
+    for n in positions:
+        text = entries[n - 1].hash.hex()
+        known.hear(Said(n, text, at, seal(KEY, n, text, at)), (KEY,))
+    return known
+
+
+def grown(entries: list[Entry], before: bytes, *positions: int) -> list[Entry]:
+    """As the portal goes on after its head."""
+    found = list(entries)
+    for position in positions:
+        entry = replace(chain(1)[0], position=position)
+        found.append(_sealed(before, entry))
+        before = found[-1].hash
+    return found
+
+
+KEY = b"k" * 32
+AFTER = BEGAN + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("what", "tamper", "kinds"),
+    [
+        ("restored", lambda e: (e[:12], e[11]), ["cut"]),
+        ("restored, and sealed again", lambda e: (recomputed(e, 13), recomputed(e, 13)[-1]), ["recomputed"]),
+        ("a row changed", lambda e: ([*e[:6], replace(e[6], actor="user:2"), *e[7:]], e[-1]), ["changed"]),
+        ("rows lost", lambda e: ([*e[:6], *e[9:]], e[-1]), ["missing"]),
+        ("the last rows lost", lambda e: (e[:12], e[-1]), ["missing"]),
+        ("another end", lambda e: (e, replace(e[-1], hash=b"x" * 32)), ["end"]),
+    ],
+)  # fmt: skip
+def test_a_break_that_was_acknowledged_stays_seen_and_the_rest_is_judged(
+    what: str, tamper: Callable[[list[Entry]], tuple[list[Entry], Entry]], kinds: list[str]
+) -> None:
+    whole = chain(20)
+    known = sealed(whole, 5, 10, 15, 20, at=BEGAN)
+    entries, head = tamper(whole)
+    assert [b.kind for b in seen(entries, head, known, AFTER)] == kinds
+    assert walked(entries, head, known)[1] == []
+    entries = grown(entries, head.hash, *range(head.position + 1, 31))
+    assert walked(entries, entries[-1], known)[1] == []
+    # whatever is done afterwards is new, before the break and after it
+    for place in (3, len(entries) - 2):
+        changed = [*entries[:place], replace(entries[place], subject="x"), *entries[place + 1 :]]
+        assert [b.kind for b in walked(changed, entries[-1], known)[1]] == ["changed"], place
+    assert walked(entries[:4], entries[3], known)[1][0].kind == "cut"
+    anew = recomputed(entries[:12], 2)
+    assert "recomputed" in [b.kind for b in walked(anew, anew[-1], known)[1]]
 
 
 def test_the_chain_holds_no_document_and_no_personal_data() -> None:

@@ -13,9 +13,10 @@ from fastapi.responses import Response
 from services.portal import audit_export
 from services.portal.audit_scope import scope_of
 from services.portal.domain.audit import about
+from services.portal.domain.checkpoints import old
 from services.portal.routes.audit import csv_answer, xlsx_answer
 from services.portal.store import audit, people, readmodels
-from services.portal.store.audit import AuditLine, Filter
+from services.portal.store.audit import AuditLine, ChainCheck, Filter, Heard
 from services.portal.web import formats, words
 from services.portal.web.told import broken, told
 from services.portal.web.visitor import Biller, SignedIn, Visitor
@@ -79,11 +80,12 @@ async def table(visitor: SignedIn, asked: Wanted, before: int | None = None) -> 
         problem, wanted = refused, await _filter(visitor, Asked(asked.company))
     async with visitor.request.app.state.service.database.system_transaction() as conn:
         lines = await audit.lines(conn, wanted, PAGE + 1, before)
+        now = visitor.request.app.state.clock()
         shown: dict[str, Any] = {
             "lines": lines[:PAGE],
             "more": len(lines) > PAGE,
             "count": await audit.count(conn, wanted),
-            "check": await audit.last_check(conn),
+            **_standing(await audit.last_check(conn), await audit.heard(conn), now),
             "people": await people.names_in(conn, wanted.company_id or visitor.me.company_id),
             "company_name": await people.company_name(conn, wanted.company_id),
             "actions": words.family(visitor.language, "action"),
@@ -95,6 +97,16 @@ async def table(visitor: SignedIn, asked: Wanted, before: int | None = None) -> 
     if problem is not None:
         return visitor.refused("audit/table.html", problem, **shown)
     return visitor.page("audit/table.html", **shown)
+
+
+def _standing(check: ChainCheck | None, heard: Heard, now: datetime) -> dict[str, Any]:
+    """Whether the chain is whole, and for how long nothing has vouched for its end."""
+    return {
+        "check": check,
+        "heard": heard,
+        "sealed_ago": now - heard.at if heard.at else None,
+        "sealing_late": check and old(now, heard.entries, heard.position, heard.at),
+    }
 
 
 @router.get("/audit/export.csv")
