@@ -15,7 +15,7 @@ CHANNELS: tuple[ChannelName, ...] = ("email", "sftp", "ftps", "peppol")
 def route_model(name: ChannelName) -> type[BaseModel]:
     """What a customer's settings for this channel must look like."""
     if name == "email":
-        from services.delivery.channels.email import EmailRoute
+        from services.delivery.channels.email_settings import EmailRoute
 
         return EmailRoute
     if name == "sftp":
@@ -48,7 +48,8 @@ def fingerprint(public_key: str) -> str:
 def build(name: ChannelName, settings: "DeliverySettings") -> Channel:
     """The channel, with its libraries loaded; LookupError when its settings are missing."""
     if name == "email":
-        from services.delivery.channels.email import EmailChannel, SmtpServer
+        from services.delivery.channels.email import EmailChannel
+        from services.delivery.channels.email_settings import SmtpServer
 
         if settings.smtp is None:
             raise LookupError("DELIVERY_SMTP__HOST and the other DELIVERY_SMTP__… are not set")

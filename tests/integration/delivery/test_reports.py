@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.peers import dsn
 from deploy.local.process import stop
-from services.delivery.channels.email import SmtpServer
+from services.delivery.channels.email_settings import SmtpServer
 from services.delivery.domain.envelope_ids import PURPOSE, envelope_id
 from shared.problems import Conflict
 from shared.secretbox import add_key, load_box

@@ -9,7 +9,8 @@ import pytest
 
 from deploy.local.peers import filedrop, mailbox
 from deploy.local.pki import Pki
-from services.delivery.channels.email import EmailChannel, SmtpServer
+from services.delivery.channels.email import EmailChannel
+from services.delivery.channels.email_settings import SmtpServer
 from services.delivery.channels.files import FileSettings
 from services.delivery.channels.ftps import FtpsChannel
 from services.delivery.channels.sftp import SftpChannel

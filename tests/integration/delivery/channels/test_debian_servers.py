@@ -11,8 +11,9 @@ import pytest
 
 from deploy.local.pki import Pki
 from deploy.local.process import stop
-from services.delivery.channels.email import EmailChannel, SmtpServer
+from services.delivery.channels.email import EmailChannel
 from services.delivery.channels.email_reports import Report, read_reports
+from services.delivery.channels.email_settings import SmtpServer
 from services.delivery.channels.ftps import FtpsChannel
 from services.delivery.channels.sftp import SftpChannel
 from services.delivery.domain.outcome import Delivered, Failed

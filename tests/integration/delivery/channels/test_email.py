@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deploy.local.peers.mailbox import Mailbox
 from deploy.local.pki import Pki
-from services.delivery.channels.email import EmailChannel, SmtpServer
+from services.delivery.channels.email import EmailChannel
 from services.delivery.channels.email_reports import read_reports
+from services.delivery.channels.email_settings import SmtpServer
 from services.delivery.domain.outcome import Delivered, Failed, Job, Refused, Unknown
 from tests.integration.delivery.channels.conftest import ORIGINAL, READABLE, JobFactory
 
