@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.local.broker import Broker
-from deploy.local.process import free_port
 from shared.settings import KafkaSettings
 
 
@@ -39,21 +39,20 @@ def master_key(folder: Path) -> Path:
 @asynccontextmanager
 async def served(app: FastAPI, *, until_ready: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on an ephemeral port; yields a client for it once it says it is ready."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_config=None, lifespan="on", proxy_headers=False
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False)
         )
-    )
-    task = asyncio.create_task(server.serve())
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-        try:
-            if until_ready:
-                await ready(client)
-            yield client
-        finally:
-            server.should_exit = True
-            await task
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=address, timeout=10) as client:
+            try:
+                if until_ready:
+                    await ready(client)
+                yield client
+            finally:
+                server.should_exit = True
+                await task
 
 
 async def ready(client: httpx.AsyncClient, seconds: float = 120) -> None:

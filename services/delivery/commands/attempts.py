@@ -4,12 +4,12 @@ leased (nothing sent), sending (outcome unknown from here), settled (with the pe
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Literal
 
-from services.delivery import announce
 from services.delivery.commands.jobs import Unusable, attempt_of, read_job
+from services.delivery.commands.results import Results, Try
 from services.delivery.domain.outcome import (
     Channel,
     Delivered,
@@ -20,30 +20,17 @@ from services.delivery.domain.outcome import (
     Refused,
     Unknown,
 )
-from services.delivery.domain.progress import Progress, after
 from services.delivery.domain.schedule import Schedule
-from services.delivery.store import breakers, work
-from services.delivery.store.work import AttemptRow, Leased
-from shared import metrics
+from services.delivery.store import work
+from services.delivery.store.work import Leased
 from shared.clock import Clock
-from shared.database import AWAY, Connection, Database
+from shared.database import AWAY, Database
 from shared.failpoints import failpoint
 from shared.logs import acting_for
 from shared.secretbox import SecretBox
 from shared.telemetry import delivery_span
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Try:
-    """What is written down about an attempt, or about a look at what became of one."""
-
-    leased: Leased
-    number: str
-    attempt: int
-    kind: Literal["send", "settle"]
-    started: datetime
 
 
 @dataclass(frozen=True)
@@ -56,10 +43,14 @@ class Attempts:
     clock: Clock
     lease: timedelta
 
+    @property
+    def _results(self) -> Results:
+        return Results(self.db, self.schedule, self.clock)
+
     async def make(self, channel: Channel, leased: Leased) -> Outcome | None:
         """Send or settle what is leased; None when another worker has it by now."""
         kind: Literal["send", "settle"] = "settle" if leased.state == "settling" else "send"
-        made = _Try(leased, "", attempt_of(leased), kind, self.clock())
+        made = Try(leased, "", attempt_of(leased), kind, self.clock())
         with delivery_span(
             leased.traceparent, leased.channel, str(leased.delivery_id), leased.attempt
         ):
@@ -69,7 +60,7 @@ class Attempts:
             except AWAY:
                 raise
             except Exception as error:  # noqa: BLE001 — else it would be taken up again for ever, unseen
-                return await self._finish(made, _unusable(error, made))
+                return await self._results.finish(made, _unusable(error, made))
             made = replace(made, number=job.number)
             if kind == "settle":
                 return await self._settle(channel, made, job)
@@ -81,32 +72,34 @@ class Attempts:
         async with self.db.system_statement() as conn:
             found = await work.material(conn, leased.invoice_id)
         number = str(found[0]["number"]) if found else ""
-        made = _Try(leased, number, attempt_of(leased), kind, self.clock())
+        made = Try(leased, number, attempt_of(leased), kind, self.clock())
         if kind == "settle":
-            return await self._finish(made, Unknown(f"not looked up: {why}", needs_person=True))
-        return await self._finish(
+            return await self._results.finish(
+                made, Unknown(f"not looked up: {why}", needs_person=True)
+            )
+        return await self._results.finish(
             made, Failed(f"not sent: {why}", "endpoint.away", ours=True, last=True)
         )
 
-    async def _send(self, channel: Channel, made: _Try, job: Job) -> Outcome | None:
+    async def _send(self, channel: Channel, made: Try, job: Job) -> Outcome | None:
         try:
             prepared = made.leased.prepared or await channel.prepare(job)
         except Exception as error:  # noqa: BLE001 — nothing was sent: it counts as a failed attempt
             failpoint("deliver.unprepared")
-            return await self._finish(made, _unprepared(error, job))
+            return await self._results.finish(made, _unprepared(error, job))
         failpoint("deliver.prepared")
         if not await self._begin(made.leased, prepared):
             return None
         failpoint("deliver.before_send")
         outcome = _storable(await _attempt(channel.send, replace(job, prepared=prepared)))
         failpoint("deliver.after_send")
-        return await self._finish(made, outcome)
+        return await self._results.finish(made, outcome)
 
-    async def _settle(self, channel: Channel, made: _Try, job: Job) -> Outcome:
+    async def _settle(self, channel: Channel, made: Try, job: Job) -> Outcome:
         failpoint("deliver.before_settle")
         outcome = _storable(await _attempt(channel.settle, job))
         failpoint("deliver.after_settle")
-        return await self._finish(made, outcome)
+        return await self._results.finish(made, outcome)
 
     async def _begin(self, leased: Leased, prepared: bytes | None) -> bool:
         """Nothing was sent yet: where the database is away this gives up, or asks again where the
@@ -141,120 +134,8 @@ class Attempts:
             raise NotTaken("another worker has this delivery by now")
         failpoint("deliver.handed_over")
 
-    async def _finish(self, made: _Try, outcome: Outcome) -> Outcome:
-        """Write down what the peer said. It was said once: an absent database is waited for."""
-        ended, delay = self.clock(), 0.1
-        while True:
-            try:
-                return await self._write_down(made, outcome, ended)
-            except AWAY as error:
-                log.warning("the result of delivery %s waits for the database: %s",
-                            made.leased.delivery_id, type(error).__name__)  # fmt: skip
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)
 
-    async def _write_down(self, made: _Try, outcome: Outcome, ended: datetime) -> Outcome:
-        leased = made.leased
-        async with self.db.system_transaction() as conn:
-            settles = 0
-            if made.kind == "settle":
-                settles = 1 + await work.settles(conn, leased.delivery_id, made.attempt)
-            progress = after(outcome, leased.channel, made.attempt, settles, self.schedule, ended)
-            version = await work.finish(
-                conn,
-                leased.delivery_id,
-                leased.fence,
-                made.attempt,
-                progress.state,
-                progress.next_attempt_at,
-                prepare_again=isinstance(outcome, Failed) and outcome.prepare_again,
-            )
-            if version is None and isinstance(outcome, Delivered):
-                version = await work.prove_late(conn, leased.delivery_id)
-                await breakers.absolve(conn, leased.endpoint)
-            if version is None:
-                log.warning("a late result of delivery %s was set aside", leased.delivery_id)
-                return outcome
-            await work.add_attempt(conn, _row(made, outcome, ended))
-            await self._tell(conn, made, outcome, progress, version, ended)
-            await self._judge(conn, leased, outcome, progress, ended)
-            failpoint("deliver.before_commit")
-        failpoint("deliver.after_commit")
-        _count(leased, made.kind, outcome, ended)
-        return outcome
-
-    async def _judge(
-        self, conn: Connection, leased: Leased, outcome: Outcome, progress: Progress, now: datetime
-    ) -> None:
-        """What the result says of the endpoint. Of a probe an unknown outcome is a failure, and a peer
-        that refuses for good answers."""
-        blamed = progress.blames_endpoint
-        if not blamed and await breakers.probes(conn, leased.endpoint, leased.delivery_id):
-            if progress.state == "refused" and isinstance(outcome, Failed) and not outcome.ours:
-                await breakers.absolve(conn, leased.endpoint)
-            blamed = isinstance(outcome, Unknown)
-        if blamed:
-            s = self.schedule
-            await breakers.blame(
-                conn, leased.endpoint, leased.delivery_id, now,
-                s.breaker_failures, s.breaker_seconds, s.breaker_longest,
-            )  # fmt: skip
-
-    async def _tell(
-        self,
-        conn: Connection,
-        made: _Try,
-        outcome: Outcome,
-        progress: Progress,
-        version: int,
-        ended: datetime,
-    ) -> None:
-        leased, number = made.leased, made.number
-        if isinstance(outcome, Delivered):
-            await announce.succeeded(
-                conn,
-                leased,
-                number,
-                outcome,
-                attempt=made.attempt,
-                version=version,
-                started_at=made.started,
-                ended_at=ended,
-            )
-            return
-        await announce.attempted(
-            conn,
-            leased,
-            number,
-            "unknown" if isinstance(outcome, Unknown) else "failed",
-            outcome.words,
-            attempt=made.attempt,
-            version=version,
-            started_at=made.started,
-            ended_at=ended,
-            next_attempt_at=progress.next_attempt_at,
-        )
-        if progress.state in ("exhausted", "refused", "undecided"):
-            await announce.failed(
-                conn,
-                leased,
-                number,
-                progress.state,
-                outcome.words,
-                attempt=made.attempt,
-                version=version,
-            )
-
-
-def _count(leased: Leased, kind: str, outcome: Outcome, ended: datetime) -> None:
-    told = {"channel": leased.channel, "kind": kind, "outcome": type(outcome).__name__.lower()}
-    metrics.attempts.add(1, told)
-    if isinstance(outcome, Delivered):
-        taken = (ended - leased.created_at).total_seconds()
-        metrics.delivery_time.record(taken, {"channel": leased.channel})
-
-
-def _unusable(error: Exception, made: _Try) -> Outcome:
+def _unusable(error: Exception, made: Try) -> Outcome:
     """What can't be read can't be sent, nor can it be told what became of it."""
     log.error("delivery %s can't be read", made.leased.delivery_id, exc_info=error)
     known = isinstance(error, Unusable)
@@ -294,24 +175,3 @@ def _storable(outcome: Outcome) -> Outcome:
 
 def _text(value: str) -> str:
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-
-
-def _row(made: _Try, outcome: Outcome, ended: datetime) -> AttemptRow:
-    proof = dict(outcome.proof) if isinstance(outcome, Delivered) else {}
-    evidence = outcome.evidence if isinstance(outcome, Delivered) else None
-    code = outcome.code if isinstance(outcome, Failed) else ""
-    name = type(outcome).__name__.lower()
-    return AttemptRow(
-        made.leased.delivery_id,
-        made.attempt,
-        0,
-        made.leased.company_id,
-        made.kind,
-        made.started,
-        ended,
-        name,
-        code,
-        outcome.words,
-        proof,
-        evidence or None,
-    )
