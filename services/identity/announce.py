@@ -1,5 +1,6 @@
 """Telling everybody, this service's own access projection included, in the transaction of the change."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -107,8 +108,11 @@ async def action(
     company_id: UUID | None,
     address: str,
     detail: str = "",
+    switches: Mapping[str, tuple[bool, bool]] | None = None,
 ) -> None:
-    """`action.recorded`: sign-ins and the like, for the audit; of an address its network (shared.origin)."""
+    """`action.recorded`: sign-ins and the like, for the audit; of an address its network (shared.origin);
+    of switches how they were and are."""
+    switched = {n: now for n, (was, now) in (switches or {}).items() if was != now}
     event = ActionRecorded(
         action_id=new_id(),
         company_id=company_id,
@@ -116,6 +120,8 @@ async def action(
         action=name,
         detail=detail,
         address=network_of(address),
+        switches=switched,
+        switches_before={name: not now for name, now in switched.items()},
     )
     actor = Actor(kind="user", id=str(user_id)) if user_id else Actor(kind="system", id="identity")
     await outbox.append(conn, event, actor=actor, aggregate_version=1)

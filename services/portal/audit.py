@@ -17,11 +17,13 @@ from services.portal.domain.audit import (
     link,
     membership_before,
     membership_changes,
+    profile_changes,
 )
 from services.portal.domain.checkpoints import Checkpoints
 from services.portal.store import audit
 from services.portal.store.audit import ChainCheck
 from shared.clock import Clock, system_clock
+from shared.contracts.identity import ActionRecorded, MembershipChanged, ProfileChanged
 from shared.contracts.portal import AuditSealed
 from shared.contracts.registry import CONTRACTS
 from shared.database import AWAY, Connection, Database
@@ -34,7 +36,7 @@ log = logging.getLogger(__name__)
 
 LANE = "audit"
 CHECK_EVERY_SECONDS = 3600.0
-MEMBERSHIPS = "membership.changed"
+MEMBERSHIPS, PROFILES = "membership.changed", "profile.changed"
 UNRECORDED = frozenset({"signing_key.published", "audit.sealed"})
 
 
@@ -50,16 +52,16 @@ async def record_actions(conn: Connection, heard: Sequence[Heard]) -> None:
     """Append what happened to the chain; an event that is in it already changes nothing."""
     position, before = await audit.lock_head(conn)
     known = await audit.known(conn, [envelope.event_id for _, envelope in heard])
-    members = await audit.memberships(conn, [e.key for _, e in heard if e.topic == MEMBERSHIPS])
+    stateful = [e.key for _, e in heard if e.topic in (MEMBERSHIPS, PROFILES)]
+    former = await audit.newest_states(conn, stateful)
     entries: list[Entry] = []
     for event, envelope in heard:
         if envelope.event_id in known:
             continue
         position += 1
         unsealed = _entry(event, envelope, position)
-        if envelope.topic == MEMBERSHIPS:
-            unsealed = _of_a_user(unsealed, members.get(unsealed.subject))
-            members[unsealed.subject] = unsealed.detail
+        unsealed = _with_changes(event, unsealed, former.get(unsealed.subject))
+        former[unsealed.subject] = unsealed.detail
         before = link(before, unsealed)
         entries.append(replace(unsealed, hash=before))
     if entries:
@@ -84,12 +86,22 @@ def _entry(event: Event, envelope: Envelope, position: int) -> Entry:
     )
 
 
-def _of_a_user(entry: Entry, before: Mapping[str, Any] | None) -> Entry:
-    """With what became of the user, and what was before."""
-    changes, was = membership_changes(before, entry.detail), membership_before(before, entry.detail)
-    return replace(
-        entry, detail={**entry.detail, "changes": changes, **({"was": was} if was else {})}
-    )
+def _with_changes(event: Event, entry: Entry, before: Mapping[str, Any] | None) -> Entry:
+    """With what became of a user, a profile or a switch, and what was before."""
+    detail = dict(entry.detail)
+    match event:
+        case MembershipChanged():
+            changes, was = membership_changes(before, detail), membership_before(before, detail)
+        case ProfileChanged():
+            detail["profile_name"] = event.name
+            changes, was = profile_changes(before, detail)
+        case ActionRecorded() if event.switches:
+            del detail["switches"], detail["switches_before"]
+            detail |= event.switches
+            changes, was = list(event.switches), dict[str, Any](event.switches_before)
+        case _:
+            return entry
+    return replace(entry, detail={**detail, "changes": changes, **({"was": was} if was else {})})
 
 
 async def mark_heard(conn: Connection, heard: Sequence[Heard]) -> None:

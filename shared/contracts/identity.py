@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events import Event
 
@@ -162,3 +162,6 @@ class ActionRecorded(Event):
     detail: str = ""
     address: str = ""
     """The client's network (IPv4 /24, IPv6 /48); before November 2026 its whole address."""
+    switches: dict[str, bool] = Field(default_factory=dict)
+    """What was switched, and how it is now: of `privacy_changed`, `support_access`, `require_two_factor`."""
+    switches_before: dict[str, bool] = Field(default_factory=dict)

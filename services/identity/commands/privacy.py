@@ -61,14 +61,17 @@ async def change_privacy(
         if before is not None and require_two_factor != before.require_2fa:
             await _tell_unenrolled(conn, company_id, caller.actor)
         if before is not None and before != row:
-            detail = f"support={support_access} two_factor={require_two_factor}"
+            switches = {
+                "support_access": (before.support_access, support_access),
+                "require_two_factor": (before.require_2fa, require_two_factor),
+            }
             await announce.action(
                 conn,
                 "privacy_changed",
                 user_id=caller.user_id,
                 company_id=company_id,
                 address="",
-                detail=detail,
+                switches=switches,
             )
     return row
 

@@ -43,17 +43,10 @@ BREAKS = {
 """How a chain can be broken, in the operator's words; pages have their own (`chain_break`)."""
 
 CHANGES = (
-    "added",
-    "removed",
-    "erased",
-    "role",
-    "profile",
-    "rights",
-    "apps",
-    "second_factor",
-    "person",
-)
-"""What `membership.changed` can mean, besides each other."""
+    "added", "removed", "erased", "role", "profile", "rights", "apps", "second_factor", "person",
+    "profile_added", "profile_removed", "profile_name", "support_access", "require_two_factor",
+)  # fmt: skip
+"""What can become of a user, of a profile, of a switch."""
 
 MEMBER_FIELDS: Mapping[str, str] = {
     "role": "role",
@@ -186,6 +179,24 @@ def membership_before(before: Mapping[str, Any] | None, now: Mapping[str, Any]) 
     return {name: before.get(name) for name in MEMBER_FIELDS if before.get(name) != now.get(name)}
 
 
-def about(detail: Mapping[str, Any], subject: str) -> str:
-    """What an entry is about, as a person knows it: a document's number, else the beginning of an id."""
-    return str(detail.get("number") or detail.get("prefix") or subject[:8])
+PROFILE_FIELDS = ("profile_name", "rights")
+
+
+def profile_changes(
+    before: Mapping[str, Any] | None, now: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any]]:
+    """Which of CHANGES an event about a profile tells, and the former values, given the entry before it."""
+    if not (before or {}).get("active") or before is None:
+        return (["profile_added"] if now["active"] else ["profile_removed"]), {}
+    if not now["active"]:
+        return ["profile_removed"], {}
+    # entries of before profiles' names were kept say nothing of them
+    was = {n: before[n] for n in PROFILE_FIELDS if n in before and before[n] != now.get(n)}
+    return list(was), was
+
+
+def about(detail: Mapping[str, Any], subject: str, name: str = "") -> str:
+    """What an entry is about, as a person knows it: a document's number, a name; else the end of an id
+    (ids of one hour begin alike), but of what a person did with himself."""
+    known = detail.get("number") or detail.get("prefix") or detail.get("profile_name") or name
+    return str(known or ("" if "action_id" in detail else f"…{subject[-8:]}"))

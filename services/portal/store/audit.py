@@ -26,6 +26,8 @@ class AuditLine:
     origin: str
     trace_id: str
     detail: dict[str, Any]
+    about_name: str
+    """Of the user, company or customer that it is about; a customer's as on his newest document."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,12 @@ async def known(conn: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
     return {record["event_id"] for record in records}
 
 
-async def memberships(conn: Connection, subjects: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """What the newest entry about each of these memberships tells."""
+async def newest_states(conn: Connection, subjects: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What the newest entry about each of these memberships and profiles tells."""
     records = await conn.fetch(
         "SELECT DISTINCT ON (subject) subject, detail FROM audit "
-        "WHERE subject = ANY($1) AND action = 'membership.changed' ORDER BY subject, position DESC",
+        "WHERE subject = ANY($1) AND action IN ('membership.changed', 'profile.changed') "
+        "ORDER BY subject, position DESC",
         subjects,
     )
     return {record["subject"]: record["detail"] for record in records}
@@ -163,9 +166,14 @@ async def walk(conn: Connection) -> AsyncIterator[Entry]:
         yield Entry(**record)
 
 
-LINES = """
+LINES = r"""
     SELECT a.position, a.happened_at, a.actor, coalesce(p.name, '') AS actor_name, a.company_id,
-           coalesce(c.name, '') AS company_name, a.action, a.subject, a.origin, a.trace_id, a.detail
+           coalesce(c.name, '') AS company_name, a.action, a.subject, a.origin, a.trace_id, a.detail,
+           CASE WHEN a.action IN ('membership.changed', 'session.revoked') OR a.action LIKE 'invitation\_%'
+                THEN trim(coalesce(u.name, ''))
+                WHEN a.action = 'api_key_created' THEN a.detail->>'detail'
+                WHEN a.action ~ '^(company|subscription|billing)\.' THEN coalesce(c.name, '')
+                ELSE coalesce(b.buyer_name, '') END AS about_name
     FROM audit a
     LEFT JOIN access.companies c ON c.company_id = a.company_id
     LEFT JOIN LATERAL (
@@ -173,6 +181,18 @@ LINES = """
         WHERE m.user_id = CASE WHEN a.actor ~ '^(user|api_key):[0-9a-f-]{36}$'
                                THEN split_part(a.actor, ':', 2)::uuid END
         ORDER BY m.active DESC, m.membership_id DESC LIMIT 1) p ON true
+    LEFT JOIN LATERAL (
+        SELECT m.first_name || ' ' || m.last_name AS name FROM access.memberships m
+        WHERE m.user_id = CASE WHEN a.action IN ('membership.changed', 'session.revoked')
+                               THEN (a.detail->>'user_id')::uuid
+                               WHEN a.action LIKE 'invitation\_%' AND a.detail->>'detail' ~ '^[0-9a-f-]{36}$'
+                               THEN (a.detail->>'detail')::uuid END
+        ORDER BY (m.company_id = a.company_id) IS TRUE DESC, m.active DESC, m.membership_id DESC LIMIT 1) u ON true
+    LEFT JOIN LATERAL (
+        SELECT i.buyer_name FROM invoice_face i
+        WHERE i.customer_id = CASE WHEN a.action IN ('customer.changed', 'reception.changed', 'draft.edited')
+                                   THEN (a.detail->>'customer_id')::uuid END
+          AND i.company_id = a.company_id ORDER BY i.issued_at DESC LIMIT 1) b ON true
     WHERE (a.company_id = $1 OR ($1::uuid IS NULL AND a.company_id IN (
                SELECT company_id FROM access.companies WHERE firm_id = $2 OR company_id = $2))
            OR (a.company_id IS NULL AND a.actor = ANY($3::text[])))

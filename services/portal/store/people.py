@@ -82,3 +82,17 @@ async def actions_of(conn: Connection, user_id: UUID, limit: int) -> list[dict[s
         limit,
     )
     return [{name: str(value) for name, value in record.items()} for record in records]
+
+
+async def profile_names(
+    conn: Connection, company_id: UUID | None, firm_id: UUID | None
+) -> dict[str, str]:
+    """Every profile there is or was in one company, or in a firm and all that it administers: id → name."""
+    records = await conn.fetch(
+        "SELECT p.profile_id, p.name FROM access.profiles p "
+        "JOIN access.companies c ON c.company_id = p.company_id "
+        "WHERE c.company_id = $1 OR ($1::uuid IS NULL AND (c.firm_id = $2 OR c.company_id = $2))",
+        company_id,
+        firm_id,
+    )
+    return {str(record["profile_id"]): record["name"] for record in records}

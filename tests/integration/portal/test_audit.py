@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from services.portal.app import create_app
 from services.portal.audit import check_chain, record_actions, verify_chain
 from services.portal.domain.checkpoints import Checkpoints
 from services.portal.settings import PortalSettings
+from shared.access.projection import project_membership, project_profile
 from shared.clock import system_clock
 from shared.contracts.billing import DraftEdited, SeriesStarted
-from shared.contracts.identity import MembershipChanged
+from shared.contracts.identity import ActionRecorded, MembershipChanged, ProfileChanged
 from shared.database import Database, connect
 from shared.events import Actor, Envelope, Event
 from tests.conftest import DatabaseFactory
@@ -203,6 +205,74 @@ async def test_the_journal_says_what_became_of_a_user(
     )
     assert not any("was" in detail for detail in details)
     assert "Actif: oui" in details[3]
+    await db.close()
+
+
+def profile(firm: Firm, company: UUID, **changes: Any) -> ProfileChanged:
+    state = {"profile_id": PROFILE, "company_id": company, "name": "Gérant", "rights": ["invoicing"],
+             "active": True}  # fmt: skip
+    return ProfileChanged.model_validate({**state, **changes})
+
+
+PROFILE = uuid4()
+
+
+async def test_the_journal_says_what_became_of_a_profile_of_a_switch_and_of_whom(
+    new_database: DatabaseFactory, kafka_broker: Broker
+) -> None:
+    """By names, from what to what; what was recorded before that was kept is told as far as it goes."""
+    database = await new_database("portal")
+    db = await connect(database.runtime_dsn, max_size=2)
+    firm = await new_firm(db, 1, {})
+    (company,) = firm.companies.values()
+    named = {"name": "Chef", "rights": ["invoicing", "audit"]}
+    action = {
+        "action_id": uuid4(),
+        "company_id": company,
+        "user_id": firm.user_id,
+        "action": "privacy_changed",
+    }
+    events: list[Event] = [
+        profile(firm, company),
+        profile(firm, company, **named),
+        profile(firm, company, **named, active=False),
+        membership(firm, company, profile_id=None),
+        membership(firm, company, profile_id=PROFILE, second_factor_due=True),
+        ActionRecorded.model_validate({**action, "detail": "support=True two_factor=False"}),
+        ActionRecorded.model_validate({
+            **action, "switches": {"support_access": False}, "switches_before": {"support_access": True},
+        }),
+    ]  # fmt: skip
+    heard = [(e, happened(e, f"user:{firm.user_id}", n)) for n, e in enumerate(events)]
+    async with db.system_transaction() as conn:
+        for n, (event, each) in enumerate(heard):
+            envelope = replace(each, aggregate_version=n + 1)
+            if isinstance(event, ProfileChanged):
+                await project_profile(conn, event, envelope)
+            elif isinstance(event, MembershipChanged):
+                await project_membership(conn, event, envelope)
+        for batch in (heard[:1], heard[1:4], heard[4:]):
+            await record_actions(conn, batch)
+    said = {
+        "fr": (
+            "Profil modifié · créé", "nom (Gérant → Chef) · droits (+ Journal des actions)",
+            "Profil modifié · supprimé", "profil (aucun → Chef)", "deuxième facteur à activer (non → oui)",
+            "accès du support (oui) · double authentification obligatoire (non)",
+            "Confidentialité modifiée · accès du support (oui → non)",
+        ),
+        "nl": ("naam (Gérant → Chef)", "profiel (geen → Chef)", "toegang voor support (ja → nee)"),
+        "en": ("name (Gérant → Chef)", "profile (none → Chef)", "access for support (yes → no)"),
+    }  # fmt: skip
+    async with pages(database, kafka_broker, firm) as client:
+        for language, words in said.items():
+            page = (await client.get(f"/audit?lang={language}")).text
+            assert [w for w in words if w not in " ".join(page.split())] == [], language
+        about = [re.findall(r'data-label="About">([^<]*)<', page)][0]
+        assert about == ["—", "—", "Luc Petit", "Luc Petit", "Chef", "Chef", "Gérant"]
+        lines = lines_of(await client.get("/audit/export.csv?lang=fr"))
+    assert [line[5] for line in lines][2:] == about[2:]
+    assert "Changements: accès du support (oui → non)" in lines[0][7]
+    assert not any("switches" in line[7] or "support=" in line[7] for line in lines)
     await db.close()
 
 

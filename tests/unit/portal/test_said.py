@@ -11,6 +11,7 @@ from services.portal.audit import UNRECORDED
 from services.portal.domain.audit import BREAKS, CHANGES, OMITTED
 from services.portal.web import words
 from services.portal.web.problems import problem_text
+from services.portal.web.told import UNTOLD
 from shared.contracts.registry import CONTRACTS
 from shared.problems import Problem
 
@@ -102,7 +103,7 @@ def _assigned(target: ast.expr, value: ast.expr) -> list[str]:
 def told() -> set[str]:
     """Fields of events that an entry of the audit keeps."""
     kinds = [kind for topic, kind in CONTRACTS.items() if topic not in UNRECORDED]
-    return {name for kind in kinds for name in kind.model_fields} - OMITTED - {"action"}
+    return {name for kind in kinds for name in kind.model_fields} - OMITTED - UNTOLD.keys()
 
 
 def test_the_code_is_read() -> None:

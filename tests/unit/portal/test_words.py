@@ -12,14 +12,15 @@ PORTAL = Path(words.__file__).parents[1]
 SOURCES = [*PORTAL.rglob("*.html"), *PORTAL.rglob("*.py")]
 TEXT = "\n".join(path.read_text("utf-8") for path in SOURCES)
 FAMILIES = set(re.findall(r'word\(\s*"([a-z_]+)"', TEXT)) | {
-    "done", "problem", "field", "part", "told", "said", "chain_break", "member_change",
+    "done", "problem", "field", "part", "told", "said", "chain_break", "member_change", "precision",
+    "kind_of_user",
 }  # fmt: skip
 SECTIONS = "|".join(sorted({key.partition(".")[0] for key in words.catalogue("fr")}))
 KEY = re.compile(rf"""["']((?:{SECTIONS})\.[A-Za-z0-9_.-]+)["']""")
 SAME_IN_ALL = {
     "app.peppol", "channel.email", "channel.peppol", "channel.sftp", "channel.ftps", "country.FR", "unit.KGM",
     "unit.MTK", "unit.KMT", "unit_short.KGM", "unit_short.LTR", "unit_short.MTR", "unit_short.MTK",
-    "unit_short.KMT", "unit_short.XPX", "invoice.document",
+    "unit_short.KMT", "unit_short.XPX", "invoice.document", "precision.code",
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from services.portal.web import formats, words
 from services.portal.web.told import broken, told
 from services.portal.web.visitor import Biller, SignedIn, Visitor
 from shared.access.rights import AUDIT
+from shared.database import Connection
 from shared.problems import Invalid, NotFound, Problem
 
 router = APIRouter(include_in_schema=False)
@@ -86,6 +87,7 @@ async def table(visitor: SignedIn, asked: Wanted, before: int | None = None) -> 
             "more": len(lines) > PAGE,
             "count": await audit.count(conn, wanted),
             **_standing(await audit.last_check(conn), await audit.heard(conn), now),
+            "profiles": await _profiles(conn, wanted),
             "people": await people.names_in(conn, wanted.company_id or visitor.me.company_id),
             "company_name": await people.company_name(conn, wanted.company_id),
             "actions": words.family(visitor.language, "action"),
@@ -115,7 +117,7 @@ async def as_csv(visitor: SignedIn, asked: Wanted) -> Response:
     visitor.me.require(AUDIT)
     database = visitor.request.app.state.service.database
     wanted = await _filter(visitor, asked)
-    return csv_answer(audit_export.as_csv(database, wanted, *_form(visitor)))
+    return csv_answer(audit_export.as_csv(database, wanted, *await _form(visitor, wanted)))
 
 
 @router.get("/audit/export.xlsx")
@@ -123,7 +125,8 @@ async def as_xlsx(visitor: SignedIn, asked: Wanted) -> Response:
     """The same as a workbook."""
     visitor.me.require(AUDIT)
     wanted = await _filter(visitor, asked)
-    return await xlsx_answer(visitor.request.app.state.service.database, wanted, *_form(visitor))
+    form = await _form(visitor, wanted)
+    return await xlsx_answer(visitor.request.app.state.service.database, wanted, *form)
 
 
 @router.get("/invoices/{invoice_id}/history")
@@ -140,7 +143,7 @@ async def history(invoice_id: UUID, visitor: Biller) -> Response:
         if drafts:
             both = replace(of_the_document, subjects=[str(invoice_id), *drafts])
             lines = await audit.lines(conn, both, PAGE * 10)
-    return visitor.page("audit/history.html", invoice=face, lines=lines)
+    return visitor.page("audit/history.html", invoice=face, lines=lines, profiles={})
 
 
 async def _filter(visitor: Visitor, asked: Asked) -> Filter:
@@ -181,19 +184,28 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, formats.ZONE).astimezone(UTC)
 
 
-def _form(visitor: Visitor) -> tuple[Sequence[str], Any]:
+async def _profiles(conn: Connection, wanted: Filter) -> dict[str, str]:
+    return await people.profile_names(conn, wanted.company_id, wanted.firm_id)
+
+
+async def _form(visitor: Visitor, wanted: Filter) -> tuple[Sequence[str], Any]:
     language = visitor.language
+    async with visitor.request.app.state.service.database.system_transaction() as conn:
+        profiles = await _profiles(conn, wanted)
 
     def cells(line: AuditLine) -> list[str]:
+        system = (
+            "" if line.actor_name or not line.actor.startswith("system:") else "timeline.system"
+        )
         return [
             str(line.position),
             formats.moment(line.happened_at, language, seconds=True),
-            line.actor_name or line.actor,
+            visitor.text(system) if system else line.actor_name or line.actor,
             line.company_name,
             words.known(language, f"action.{line.action}") or line.action,
-            about(line.detail, line.subject),
+            about(line.detail, line.subject, line.about_name),
             line.origin,
-            told(language, line.detail),
+            told(language, line.detail, profiles),
             line.trace_id,
         ]
 
