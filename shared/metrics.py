@@ -78,6 +78,9 @@ in_flight = meter.create_up_down_counter(
 deliveries_open = meter.create_gauge(
     "facteur.deliveries.open", "{delivery}", "Not delivered yet, by channel and state"
 )
+deliveries_parked = meter.create_gauge(
+    "facteur.deliveries.parked", "{delivery}", "Of those, waiting behind a breaker, by channel"
+)
 breakers_open = meter.create_gauge(
     "facteur.delivery.breakers_open", "{endpoint}", "Endpoints left alone after failures"
 )

@@ -1,7 +1,7 @@
 """The outbox: an event commits with the change that it tells of, or not at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from opentelemetry import trace
@@ -51,9 +51,16 @@ async def append_many(
     *,
     actor: Actor,
     clock: Clock = system_clock,
+    within: Sequence[tuple[UUID | None, str | None]] = (),
 ) -> list[Envelope]:
-    """Write events, each with its aggregate's version, in one round trip; returns their envelopes."""
+    """Write events, each with its aggregate's version, in one round trip; returns their envelopes.
+    `within`: of each its cause and its traceparent, where they aren't those of the present span."""
     envelopes = [_sealed(event, actor, version, None, None, clock) for event, version in events]
+    if within:
+        envelopes = [
+            replace(envelope, cause=cause, traceparent=traceparent)
+            for envelope, (cause, traceparent) in zip(envelopes, within, strict=True)
+        ]
     await conn.executemany(
         "INSERT INTO outbox (event_id, topic, key, headers, payload, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",

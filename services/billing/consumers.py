@@ -12,6 +12,8 @@ from shared.contracts.delivery import (
     DeliveryCancelled,
     DeliveryEvent,
     DeliveryFailed,
+    DeliveryParked,
+    DeliveryReleased,
     DeliveryScheduled,
     DeliverySucceeded,
 )
@@ -35,6 +37,8 @@ consumers.pace("facts", gathering(200))
         DeliveryFailed,
         DeliveryBounced,
         DeliveryCancelled,
+        DeliveryParked,
+        DeliveryReleased,
     )
 )
 async def note_deliveries(conn: Connection, heard: Sequence[Heard]) -> None:
@@ -78,5 +82,9 @@ def _outcome(event: DeliveryEvent) -> tuple[str, str, dict[str, str]]:
             return "bounced", event.words, {}
         case DeliveryCancelled():
             return "cancelled", "", {}
+        case DeliveryParked():
+            return "parked", "", {}
+        case DeliveryReleased():
+            return event.standing, "", {}
         case _:
             return "scheduled", "", {}

@@ -1,9 +1,11 @@
 """Telling what becomes of a delivery. A version step has room for two events: the attempt, then its end."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from services.delivery.domain.outcome import Delivered
+from services.delivery.store.breakers import Turned
 from services.delivery.store.deliveries import DeliveryRow
 from services.delivery.store.work import Leased
 from shared import outbox
@@ -12,16 +14,18 @@ from shared.contracts.delivery import (
     DeliveryBounced,
     DeliveryCancelled,
     DeliveryFailed,
+    DeliveryParked,
+    DeliveryReleased,
     DeliveryScheduled,
     DeliverySucceeded,
 )
 from shared.database import Connection
-from shared.events import Actor
+from shared.events import Actor, Event
 
 SYSTEM = Actor(kind="system", id="delivery")
 
 
-def _fields(row: DeliveryRow | Leased, number: str) -> dict[str, object]:
+def _fields(row: DeliveryRow | Leased | Turned, number: str) -> dict[str, object]:
     return {
         "invoice_id": row.invoice_id,
         "company_id": row.company_id,
@@ -140,3 +144,27 @@ async def cancelled(conn: Connection, row: DeliveryRow, number: str, actor: Acto
     await outbox.append(
         conn, event, actor=actor, aggregate_version=2 * (row.version + 1), cause=row.cause
     )
+
+
+async def parked(conn: Connection, rows: Sequence[Turned], now: datetime) -> None:
+    """`delivery.parked` of each, within its own trace."""
+    await _each(conn, DeliveryParked, [(row, {"parked_at": now}) for row in rows])
+
+
+async def released(conn: Connection, rows: Sequence[Turned]) -> None:
+    """`delivery.released` of each, within its own trace."""
+    further = [(r, {"attempt": r.attempt, "unsettled": r.state == "unknown"}) for r in rows]
+    await _each(conn, DeliveryReleased, further)
+
+
+async def _each(
+    conn: Connection, kind: type[Event], rows: Sequence[tuple[Turned, dict[str, Any]]]
+) -> None:
+    if not rows:
+        return
+    events = [
+        (kind.model_validate({**_fields(row, row.number), **further}), 2 * row.version)
+        for row, further in rows
+    ]
+    within = [(row.cause, row.traceparent) for row, _ in rows]
+    await outbox.append_many(conn, events, actor=SYSTEM, within=within)

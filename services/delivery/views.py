@@ -63,7 +63,7 @@ def delivery_view(row: DeliveryRow, attempts: list[AttemptRow]) -> dict[str, Any
         "target": row.target,
         "state": row.state,
         "next_attempt_at": row.next_attempt_at.isoformat(),
-        "parked": row.parked_at is not None and row.state in ("due", "unknown"),
+        "parked": row.parked,
         "resend_of": str(row.resend_of) if row.resend_of else None,
         "created_at": row.created_at.isoformat(),
         "attempts": [attempt_view(a) for a in attempts],
@@ -105,6 +105,7 @@ class Wanted:
     invoice_id: UUID | None = None
     after: UUID | None = None
     limit: int = PAGE
+    parked: bool | None = None
 
 
 async def find_deliveries(
@@ -114,7 +115,13 @@ async def find_deliveries(
     async with db.transaction(company_id) as conn:
         after = await _place_of(conn, company_id, wanted.after)
         rows = await deliveries.listed(
-            conn, company_id, wanted.state, wanted.invoice_id, after, wanted.limit + 1
+            conn,
+            company_id,
+            wanted.state,
+            wanted.invoice_id,
+            after,
+            wanted.limit + 1,
+            wanted.parked,
         )
         shown, more = rows[: wanted.limit], len(rows) > wanted.limit
         made = await work.attempts(conn, company_id, [r.delivery_id for r in shown])

@@ -22,6 +22,8 @@ from shared.contracts.delivery import (
     DeliveryCancelled,
     DeliveryEvent,
     DeliveryFailed,
+    DeliveryParked,
+    DeliveryReleased,
     DeliveryScheduled,
     DeliverySucceeded,
     DocumentReceived,
@@ -46,6 +48,8 @@ KINDS = (
     DeliveryFailed,
     DeliveryBounced,
     DeliveryCancelled,
+    DeliveryParked,
+    DeliveryReleased,
     DocumentReceived,
 )
 
@@ -124,6 +128,10 @@ def _delivery(shown: Shown, event: DeliveryEvent, envelope: Envelope) -> None:
             state, words, ended_at = "bounced", event.words, envelope.time
         case DeliveryCancelled():
             state, ended_at = "cancelled", envelope.time
+        case DeliveryParked():
+            state = "parked"
+        case DeliveryReleased():
+            state = event.standing
         case _:
             scheduled_at = envelope.time
     face = DeliveryFace(
@@ -138,7 +146,8 @@ def _delivery(shown: Shown, event: DeliveryEvent, envelope: Envelope) -> None:
         envelope.aggregate_version,
     )
     shown.deliveries.append(face)
-    entry = _entry(event, envelope, state, words=words, proof=proof, started_at=started_at)
+    kind = "released" if isinstance(event, DeliveryReleased) else state
+    entry = _entry(event, envelope, kind, words=words, proof=proof, started_at=started_at)
     shown.timeline.append(
         replace(entry, delivery_id=event.delivery_id, channel=event.channel, target=event.target)
     )

@@ -112,6 +112,30 @@ class DeliveryCancelled(DeliveryEvent):
     topic: ClassVar[str] = "delivery.cancelled"
 
 
+class DeliveryParked(DeliveryEvent):
+    """The peer's server hasn't worked for others: the delivery waits until it does, untried."""
+
+    topic: ClassVar[str] = "delivery.parked"
+
+    parked_at: datetime
+
+
+class DeliveryReleased(DeliveryEvent):
+    """What was parked is tried again: the peer's server works, or this one shows whether it does."""
+
+    topic: ClassVar[str] = "delivery.released"
+
+    attempt: int
+    """How often it was tried before; 0: never."""
+    unsettled: bool = False
+    """Its last attempt's outcome is unknown: that is settled first."""
+
+    @property
+    def standing(self) -> str:
+        """What it was before it was parked, as those who hear of deliveries call it."""
+        return "unknown" if self.unsettled else "retrying" if self.attempt else "scheduled"
+
+
 class DocumentReceived(Event):
     """A document arrived from the network for one of our companies."""
 

@@ -32,6 +32,8 @@ CONTRACTS: dict[str, type[Event]] = {
         delivery.DeliveryFailed,
         delivery.DeliveryBounced,
         delivery.DeliveryCancelled,
+        delivery.DeliveryParked,
+        delivery.DeliveryReleased,
         delivery.DocumentReceived,
     )
 }

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from deploy.local.broker import Broker
+from services.delivery.store import figures as figures_of
 from shared.database import connect
 from tests.conftest import DatabaseFactory
 from tests.flow.test_issue_to_proof import customer, issue
@@ -20,8 +21,21 @@ REFUSED = {"channel": "sftp", "password": "x",
            "settings": {"host": "127.0.0.1", "port": 1, "user": "facteur", "host_key":
            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGm0zXfW1tqjFGvZ0yMZ0pDvTnBM4hG6mTk1Jq7WqP5j"}}  # fmt: skip
 EMAIL = {"channel": "email", "settings": {"to": ["achats@comptoir.example"]}}
-STATES = {"delivered": 1, "exhausted": 3, "refused": 3, "undecided": 3}
+STATES = {"delivered": 1, "parked": 3, "exhausted": 4, "refused": 4, "undecided": 4}
 """In which column of the channel table a delivery's state is counted; else under way (2)."""
+RETRIES = """
+[waits]
+email = [3600]
+sftp = [3600]
+ftps = [3600]
+peppol = [3600]
+[settle]
+waits = [3600]
+[breaker]
+failures = 1
+seconds = 3600
+longest = 3600
+"""
 
 
 @pytest.fixture
@@ -33,14 +47,17 @@ async def running(
 
 
 async def counted(running: Platform) -> dict[str, list[int]]:
-    """By channel, from delivery's own table: all, delivered, under way, for a person."""
+    """By channel, from delivery's own table: all, delivered, under way, parked, for a person."""
     db = await connect(running.databases["delivery"].runtime_dsn, max_size=1)
     async with db.system_transaction() as conn:
-        found = await conn.fetch("SELECT channel, state FROM delivery")
+        found = await conn.fetch(
+            "SELECT channel, CASE WHEN parked_at IS NOT NULL AND state IN ('due', 'unknown') "
+            "THEN 'parked' ELSE state END AS state FROM delivery"
+        )
     await db.close()
     table: dict[str, list[int]] = {}
     for row in found:
-        line = table.setdefault(row["channel"], [0, 0, 0, 0])
+        line = table.setdefault(row["channel"], [0] * 5)
         line[0] += 1
         line[STATES.get(row["state"], 2)] += 1
     return table
@@ -52,8 +69,8 @@ def shown(page: str) -> dict[str, list[int]]:
     found = {}
     for row in rows(page.partition("By channel")[2].partition("</table>")[0]):
         words = row.split()
-        if words and words[0] in names and len(words) >= 5:
-            found[names[words[0]]] = [int(w) for w in words[-4:]]
+        if words and words[0] in names and len(words) >= 6:
+            found[names[words[0]]] = [int(w) for w in words[-5:]]
     return found
 
 
@@ -76,12 +93,69 @@ async def test_the_figures_equal_the_databases(running: Platform) -> None:
 
         async def equal() -> bool:
             page, owned = (await pages.get("/dashboard")).text, await counted(running)
-            exhausted = owned.get("sftp", [0] * 4)[3]
+            exhausted = owned.get("sftp", [0] * 5)[4]
             # what was cancelled is nobody's work any more
-            wanted = {**owned, "email": [3, 0, 2, 0]}
+            wanted = {**owned, "email": [3, 0, 2, 0, 0]}
             return (shown(page), exhausted, documents(page)) == (wanted, 3, 3)
 
         await eventually(equal, 60, 0.2)
+
+
+async def test_what_waits_for_its_peer_is_told_wherever_deliveries_are_and_counted(
+    running: Platform, tmp_path: Path
+) -> None:
+    """The dashboard, the list, the timeline, the APIs and the figures say what delivery's table says."""
+    schedule = tmp_path / "retries.toml"
+    schedule.write_text(RETRIES)
+    biller = await running.biller()
+    client = await customer(biller, REFUSED)
+    pages = await pages_of(running, biller)
+    async with running.worker("sftp", retries_file=schedule, in_flight=1):
+        invoices = [await issue(biller, client) for _ in range(4)]
+
+        async def equal() -> bool:
+            page, owned = (await pages.get("/dashboard")).text, await counted(running)
+            return owned == {"sftp": [4, 0, 1, 3, 0]} == shown(page)
+
+        await eventually(equal, 60, 0.2)
+    delivery, billing = biller.at("delivery"), biller.at("billing")
+    waiting = (await delivery.get("/v1/deliveries", params={"parked": "true"})).json()
+    assert [d["parked"] for d in waiting] == [True] * 3
+    assert len((await delivery.get("/v1/deliveries", params={"parked": "false"})).json()) == 1
+    first, *_ = waiting
+    for language, words in WAITING.items():
+        listed = (await pages.get(f"/deliveries?state=parked&lang={language}")).text
+        assert sum(words in row for row in rows(listed)) == 3
+        told = (await pages.get(f"/invoices/{first['invoice_id']}?lang={language}")).text
+        assert words in told
+    assert "The recipient’s server isn’t working: on hold" in told
+
+    async def known() -> bool:
+        found = (await billing.get("/v1/invoices")).json()
+        states = sorted(d["state"] for i in found for d in i["deliveries"])
+        return states == ["parked", "parked", "parked", "retrying"]
+
+    await eventually(known)
+    assert len(invoices) == 4
+    cancelled = await delivery.post(f"/v1/deliveries/{first['delivery_id']}/cancel")
+    assert cancelled.status_code == 200
+
+    async def two_left() -> bool:
+        page, owned = (await pages.get("/dashboard")).text, await counted(running)
+        return owned["sftp"][3] == 2 and shown(page)["sftp"] == [4, 0, 1, 2, 0]
+
+    await eventually(two_left)
+    db = await connect(running.databases["delivery"].runtime_dsn, max_size=1)
+    async with db.system_transaction() as conn:
+        assert await figures_of.parked(conn) == {"sftp": 2}
+    await db.close()
+
+
+WAITING = {
+    "fr": "En attente du destinataire",
+    "nl": "Wacht op de ontvanger",
+    "en": "Waiting for the recipient",
+}
 
 
 async def planned(api: httpx.AsyncClient) -> str:

@@ -19,7 +19,7 @@ import pytest
 from deploy.local.broker import Broker
 from deploy.local.process import free_port
 from tests.conftest import DatabaseFactory
-from tests.figures import scrape, total
+from tests.figures import names, scrape, total
 from tests.platform import PASSWORD, SELLER, Platform, platform
 from tests.services import eventually, master_key, ready
 
@@ -210,7 +210,13 @@ async def test_the_story_of_an_invoice_moves_its_figures(running: Platform, figu
             total(now, "facteur_deliveries_open", {"channel": "sftp", "state": s})
             for s in ("due", "leased", "sending", "exhausted")
         )
-        return waiting == 1 and total(now, "facteur_relay_leading") >= 1
+        parked = total(now, "facteur_deliveries_parked", {"channel": "sftp"})
+        return (
+            waiting == 1
+            and parked == 0
+            and "facteur_deliveries_parked" in names(now)
+            and total(now, "facteur_relay_leading") >= 1
+        )
 
     await eventually(observed)
 

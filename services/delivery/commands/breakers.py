@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from services.delivery import announce
 from services.delivery.commands.attempts import Attempts
 from services.delivery.domain.schedule import CHANNELS
 from services.delivery.store import breakers
@@ -21,12 +22,29 @@ PORTION = 500
 
 async def mind(attempts: Attempts) -> None:
     """Park, elect, let go, give up: a turn of each, unless another worker has it."""
-    parked = await _alone(attempts, lambda conn, now: breakers.park(conn, now, PORTION))
-    while parked == PORTION:
-        parked = await _alone(attempts, lambda conn, now: breakers.park(conn, now, PORTION))
-    await _alone(attempts, breakers.elect)
-    await _alone(attempts, lambda conn, now: breakers.unpark(conn, now, PORTION))
+    while await _alone(attempts, _park) == PORTION:
+        pass
+    await _alone(attempts, _elect)
+    await _alone(attempts, _unpark)
     await give_up_overdue(attempts)
+
+
+async def _park(conn: Connection, now: datetime) -> int:
+    parked = await breakers.park(conn, now, PORTION)
+    await announce.parked(conn, parked, now)
+    return len(parked)
+
+
+async def _elect(conn: Connection, now: datetime) -> int:
+    elected = await breakers.elect(conn, now)
+    await announce.released(conn, elected)
+    return len(elected)
+
+
+async def _unpark(conn: Connection, now: datetime) -> int:
+    released = await breakers.unpark(conn, now, PORTION)
+    await announce.released(conn, released)
+    return len(released)
 
 
 async def give_up_overdue(attempts: Attempts) -> None:

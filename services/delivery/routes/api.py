@@ -51,15 +51,18 @@ async def list_deliveries(
     invoice_id: UUID | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=views.PAGE)] = views.PAGE,
+    parked: bool | None = None,
 ) -> list[dict[str, Any]]:
     """Deliveries with every attempt, newest first, a page at a time.
 
+    `parked`: those alone that wait, due or of unknown outcome, until their peer's server works; or the rest.
+
     `after`: the last delivery of the page before; `Link: <…>; rel="next"` leads to the next one.
     """
-    wanted = views.Wanted(state, invoice_id, after, limit)
+    wanted = views.Wanted(state, invoice_id, after, limit, parked)
     found, more = await views.find_deliveries(ctx.db, caller.company_id, wanted)
     if more:
-        asked = {"state": state, "invoice_id": invoice_id, "limit": limit}
+        asked = {"state": state, "invoice_id": invoice_id, "limit": limit, "parked": parked}
         query = {name: value for name, value in asked.items() if value is not None}
         query["after"] = found[-1]["delivery_id"]
         response.headers["Link"] = f'</v1/deliveries?{urlencode(query)}>; rel="next"'

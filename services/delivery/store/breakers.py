@@ -5,6 +5,7 @@ it is half open: then one delivery, its probe, shows whether the endpoint works 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -15,36 +16,57 @@ MINDER = 7_240_120
 """First key of an advisory lock."""
 
 
+@dataclass(frozen=True)
+class Turned:
+    """A delivery that was parked, or let go, as it is now; and its invoice's number, if that is known."""
+
+    delivery_id: UUID
+    invoice_id: UUID
+    company_id: UUID
+    channel: str
+    target: str
+    state: str
+    attempt: int
+    version: int
+    cause: UUID
+    traceparent: str | None
+    number: str
+
+
 async def alone(conn: Connection) -> bool:
     """Whether this transaction is the only one that minds the breakers; holds until it ends."""
     found: bool = await conn.fetchval(f"SELECT pg_try_advisory_xact_lock({MINDER}, 0)")
     return found
 
 
-async def park(conn: Connection, now: datetime, limit: int) -> int:
+async def park(conn: Connection, now: datetime, limit: int) -> list[Turned]:
     """Take what is due behind breakers that aren't closed out of the claiming's way; at most `limit`.
 
     An e-mail of unknown outcome stays: to settle it, no server is asked.
     """
-    done = await conn.execute(
+    records = await conn.fetch(
         "WITH behind AS (SELECT d.delivery_id FROM endpoint e CROSS JOIN LATERAL ("
         "  SELECT due.delivery_id FROM delivery due WHERE due.endpoint = e.endpoint "
         "  AND due.state IN ('due', 'unknown') AND due.parked_at IS NULL AND due.next_attempt_at <= $1 "
         "  AND due.delivery_id IS DISTINCT FROM e.probe AND (due.channel <> 'email' OR due.state = 'due') "
         "  LIMIT $2 FOR UPDATE SKIP LOCKED) d WHERE e.open_until IS NOT NULL LIMIT $2) "
-        "UPDATE delivery d SET parked_at = $1 FROM behind WHERE d.delivery_id = behind.delivery_id",
+        "UPDATE delivery d SET parked_at = $1, version = d.version + 1 FROM behind "
+        "WHERE d.delivery_id = behind.delivery_id "
+        "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.state, d.attempt, "
+        "  d.version, d.cause, d.traceparent, coalesce((SELECT p.facts->>'number' FROM delivery_plan p "
+        "  WHERE p.invoice_id = d.invoice_id), '') AS number",
         now,
         limit,
     )
-    return int(done.split()[-1])
+    return [Turned(**record) for record in records]
 
 
-async def elect(conn: Connection, now: datetime) -> int:
-    """Give each half-open breaker without a probe its longest waiting delivery as one; how many got one.
+async def elect(conn: Connection, now: datetime) -> list[Turned]:
+    """Give each half-open breaker without a probe its longest waiting delivery as one; returns those.
 
     A probe that was cancelled, or put off for a reason that says nothing of the endpoint, is none any more.
     """
-    done = await conn.execute(
+    records = await conn.fetch(
         "WITH half_open AS (SELECT e.endpoint FROM endpoint e LEFT JOIN delivery p "
         "  ON p.delivery_id = e.probe AND (p.state IN ('leased', 'sending', 'settling') "
         "  OR (p.state IN ('due', 'unknown') AND p.next_attempt_at <= $1)) "
@@ -53,21 +75,25 @@ async def elect(conn: Connection, now: datetime) -> int:
         "  SELECT waiting.delivery_id FROM delivery waiting WHERE waiting.endpoint = h.endpoint "
         "  AND waiting.state IN ('due', 'unknown') AND waiting.parked_at IS NOT NULL "
         "  ORDER BY waiting.parked_at LIMIT 1 FOR UPDATE SKIP LOCKED) d), "
-        "freed AS (UPDATE delivery d SET parked_at = NULL FROM elected "
-        "  WHERE d.delivery_id = elected.delivery_id) "
-        "UPDATE endpoint e SET probe = elected.delivery_id FROM elected WHERE e.endpoint = elected.endpoint",
+        "chosen AS (UPDATE endpoint e SET probe = elected.delivery_id FROM elected "
+        "  WHERE e.endpoint = elected.endpoint) "
+        "UPDATE delivery d SET parked_at = NULL, version = d.version + 1 FROM elected "
+        "WHERE d.delivery_id = elected.delivery_id "
+        "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.state, d.attempt, "
+        "  d.version, d.cause, d.traceparent, coalesce((SELECT p.facts->>'number' FROM delivery_plan p "
+        "  WHERE p.invoice_id = d.invoice_id), '') AS number",
         now,
     )
-    return int(done.split()[-1])
+    return [Turned(**record) for record in records]
 
 
-async def unpark(conn: Connection, now: datetime, portion: int) -> int:
+async def unpark(conn: Connection, now: datetime, portion: int) -> list[Turned]:
     """Let what is parked behind breakers that have closed go, the longest waiting first.
 
     So much at a time that at most `portion` of an endpoint wait to be claimed, behind what is due already:
     a peer that comes back has a backlog, and other peers' deliveries don't queue behind it.
     """
-    done = await conn.execute(
+    records = await conn.fetch(
         "WITH RECURSIVE parked(endpoint) AS ("
         "  (SELECT endpoint FROM delivery WHERE state IN ('due', 'unknown') AND parked_at IS NOT NULL "
         "  ORDER BY endpoint LIMIT 1) UNION ALL SELECT ("
@@ -81,12 +107,15 @@ async def unpark(conn: Connection, now: datetime, portion: int) -> int:
         "    AND due.parked_at IS NULL AND due.next_attempt_at <= $1 LIMIT $2) AS claimable)) "
         "  FOR UPDATE SKIP LOCKED) d WHERE NOT EXISTS (SELECT FROM endpoint e "
         "  WHERE e.endpoint = p.endpoint AND e.open_until IS NOT NULL)) "
-        "UPDATE delivery d SET parked_at = NULL, next_attempt_at = $1 FROM back "
-        "WHERE d.delivery_id = back.delivery_id",
+        "UPDATE delivery d SET parked_at = NULL, next_attempt_at = $1, version = d.version + 1 FROM back "
+        "WHERE d.delivery_id = back.delivery_id "
+        "RETURNING d.delivery_id, d.invoice_id, d.company_id, d.channel, d.target, d.state, d.attempt, "
+        "  d.version, d.cause, d.traceparent, coalesce((SELECT p.facts->>'number' FROM delivery_plan p "
+        "  WHERE p.invoice_id = d.invoice_id), '') AS number",
         now,
         portion,
     )
-    return int(done.split()[-1])
+    return [Turned(**record) for record in records]
 
 
 async def lease_overdue(

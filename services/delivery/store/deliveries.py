@@ -28,6 +28,12 @@ class DeliveryRow:
     created_at: datetime
     version: int
     parked_at: datetime | None = None
+
+    @property
+    def parked(self) -> bool:
+        """Whether it waits behind its endpoint's circuit breaker."""
+        return self.parked_at is not None and self.state in ("due", "unknown")
+
     """Since when it waits for its endpoint's breaker to close."""
 
 
@@ -95,6 +101,7 @@ async def listed(
     invoice_id: UUID | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
+    parked: bool | None = None,
 ) -> list[DeliveryRow]:
     """Newest first; from the one that follows `after`, the last one seen."""
     records = await conn.fetch(
@@ -103,12 +110,15 @@ async def listed(
         "FROM delivery WHERE company_id = $1 AND ($2::text IS NULL OR state = $2) "
         "AND ($3::uuid IS NULL OR invoice_id = $3) "
         "AND ($5::timestamptz IS NULL OR (created_at, delivery_id) < ($5, $6)) "
+        "AND ($7::boolean IS NULL "
+        "  OR $7 = (parked_at IS NOT NULL AND state IN ('due', 'unknown'))) "
         "ORDER BY created_at DESC, delivery_id DESC LIMIT $4",
         company_id,
         state,
         invoice_id,
         limit,
         *(after or (None, None)),
+        parked,
     )
     return [DeliveryRow(**record) for record in records]
 

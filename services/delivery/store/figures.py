@@ -25,3 +25,12 @@ async def open_breakers(conn: Connection, now: datetime) -> int:
     """Endpoints that are left alone at present."""
     found: int = await conn.fetchval("SELECT count(*) FROM endpoint WHERE open_until > $1", now)
     return found
+
+
+async def parked(conn: Connection) -> dict[str, int]:
+    """What waits behind circuit breakers, by channel; counted over an index of just that."""
+    records = await conn.fetch(
+        "SELECT channel, count(*) AS deliveries FROM delivery "
+        "WHERE state IN ('due', 'unknown') AND parked_at IS NOT NULL GROUP BY channel"
+    )
+    return {r["channel"]: r["deliveries"] for r in records}

@@ -18,6 +18,8 @@ class Totals:
     deliveries: int
     delivered: int
     under_way: int
+    parked: int
+    """They wait until the peer's server works."""
     attention: int
     """Deliveries that wait for a person."""
     median: timedelta | None
@@ -32,6 +34,8 @@ class ChannelLine:
     deliveries: int
     delivered: int
     under_way: int
+    parked: int
+    """They wait until the peer's server works."""
     attention: int
     cancelled: int
     median: timedelta | None
@@ -50,7 +54,8 @@ async def totals(conn: Connection, company_ids: list[UUID]) -> Totals:
         "  AND issued_at > now() - interval '30 days') AS amount, "
         "count(*) AS deliveries, count(*) FILTER (WHERE d.state = 'delivered') AS delivered, "
         "count(*) FILTER (WHERE d.state NOT IN "
-        "  ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled', 'bounced')) AS under_way, "
+        "  ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled', 'bounced', 'parked')) AS under_way, "
+        "count(*) FILTER (WHERE d.state = 'parked') AS parked, "
         "count(*) FILTER (WHERE d.state IN ('exhausted', 'refused', 'undecided', 'bounced')) AS attention, "
         "percentile_cont(0.5) WITHIN GROUP (ORDER BY d.ended_at - i.issued_at) "
         "  FILTER (WHERE d.state = 'delivered') AS median "
@@ -66,7 +71,8 @@ async def channels(conn: Connection, company_ids: list[UUID]) -> list[ChannelLin
     records = await conn.fetch(
         "SELECT d.channel, count(*) AS deliveries, count(*) FILTER (WHERE d.state = 'delivered') AS delivered, "
         "count(*) FILTER (WHERE d.state NOT IN "
-        "  ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled', 'bounced')) AS under_way, "
+        "  ('delivered', 'exhausted', 'refused', 'undecided', 'cancelled', 'bounced', 'parked')) AS under_way, "
+        "count(*) FILTER (WHERE d.state = 'parked') AS parked, "
         "count(*) FILTER (WHERE d.state IN ('exhausted', 'refused', 'undecided', 'bounced')) AS attention, "
         "count(*) FILTER (WHERE d.state = 'cancelled') AS cancelled, "
         "percentile_cont(0.5) WITHIN GROUP (ORDER BY d.ended_at - i.issued_at) "

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -82,6 +83,10 @@ async def test_one_delivery_at_a_time_tries_a_peer_that_is_down_and_all_arrive_a
     assert {row["state"] for row in rows} == {"delivered"}
     assert {delivering.copies(row) for row in rows} == {1}
     assert await delivering.told("delivery.failed") == []
+    parked = await delivering.told("delivery.parked")
+    released = await delivering.told("delivery.released")
+    assert Counter(e["delivery_id"] for e in parked) == Counter(e["delivery_id"] for e in released)
+    assert len({e["number"] for e in parked}) > count - 12, "each by its document's number"
     tries = await _tries(delivering)
     gaps = [(b - a).total_seconds() for a, b in pairwise(tries)]
     assert all(gap >= 0.9 for gap in gaps), f"more than one at a time: {gaps}"
@@ -186,6 +191,10 @@ async def test_after_its_time_exactly_one_is_elected_however_many_look(
     (probe,) = await _leased(delivering)
     await asyncio.gather(*(mind(attempts) for _ in range(4)))
     assert await _leased(delivering) == []
+    assert len(await delivering.told("delivery.parked")) == 20
+    (told,) = await delivering.told("delivery.released")
+    assert (told["delivery_id"], told["attempt"]) == (str(probe.delivery_id), 0)
+    assert {row["version"] for row in await delivering.deliveries()} == {2, 3}
     assert [e["probe"] for e in await _endpoints(delivering)] == [probe.delivery_id]
 
 

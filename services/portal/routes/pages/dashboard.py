@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 RECENT = 8
 DAYS = 30
-STATES = ("delivered", "under_way", "attention", "cancelled")
+STATES = ("delivered", "under_way", "parked", "attention", "cancelled")
 
 
 @router.get("/dashboard")

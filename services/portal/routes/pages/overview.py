@@ -18,6 +18,7 @@ STATES = (
     "delivered",
     "due",
     "waiting",
+    "parked",
     "unknown",
     "exhausted",
     "refused",
@@ -32,6 +33,8 @@ async def deliveries(visitor: Biller, state: str = "", after: UUID | None = None
     """Deliveries with their last words, all or in one state, a page at a time."""
     chosen = state if state in STATES else ""
     asked = {"limit": str(PAGE), "state": chosen, "after": str(after or "")}
+    if chosen == "parked":  # the owner's word for the state of the rest: due, or unknown
+        asked |= {"state": "", "parked": "true"}
     given = {name: value for name, value in asked.items() if value}
     answer = await visitor.ask("delivery", "GET", "/v1/deliveries", params=given)
     found = answer.json()
