@@ -9,8 +9,9 @@ Written by `.venv/bin/python -m tests.matrix` from [access-matrix.toml](access-m
 not this. A route that isn't in it fails the build, and so does one that answers otherwise.
 
 Where a policy says what it asks for, the test also makes everybody there can be (role × profile × apps ×
-rights × facturation on or off, legal information incomplete, second factor due, another company) and
-compares each answer with what the policy asks for.
+rights × facturation on, off or not bought, legal information incomplete, second factor due, another
+company, administered by its firm, another or none) and compares each answer with what the policy asks for.
+The other policies depend on nothing but a session or a key.
 
 ✓ gets through · a number is the HTTP status of the refusal · *in* is sent to the sign-in page ·
 *2nd* is led to enrolling a second factor. Other companies' things are asked for by their real ids.
@@ -20,9 +21,11 @@ SHOWN = {ALLOWED: "✓", "sign-in": "*in*", "enrol": "*2nd*"}
 
 
 def _demands(policy: Policy) -> str:
-    asked = [d for d in policy.demands if d != "company"]
+    if not policy.demands:
+        return ""
     stranger = f"; others' things: {policy.stranger}" if policy.stranger else ""
-    return f" *Asks for: {', '.join(asked)}{stranger}.*" if asked else ""
+    waived = f"; not for {', '.join(policy.waives)}" if policy.waives else ""
+    return f" *Asks for: {', '.join(policy.demands)}{stranger}{waived}.*"
 
 
 def written(source: Source) -> str:

@@ -2,9 +2,11 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from services.portal.store import portals
 from shared.access import projection
 from shared.access.guard import EXTERNAL
 from shared.access.rights import ALL_RIGHTS, APPS
@@ -17,20 +19,91 @@ from tests.matrix.people import Cast, Person
 
 LATER = 1_000_000
 """A version after all that was heard so far."""
+CHOSEN, ANOTHER = "Gérant", "Assistant"
+"""Profiles that every company begins with; the first has facturation."""
 
 
 async def hear(cast: Cast, standing: Standing) -> None:
     """All four services; to be undone by the caller."""
-    memberships = {_membership(cast.people[role]) for role in ROLES}
+    asked = UUID(cast.things["owner"]["company_id"])
+    roles = [cast.people[role] for role in ROLES]
+    companies = {UUID(person.company_id) for person in roles}
+    memberships = {_membership(person): UUID(person.company_id) for person in roles}
+    by_company = {
+        company: standing if standing.of == "all" or company == asked else replace(standing, state="on")
+        for company in companies
+    }  # fmt: skip
     for database in cast.app.databases.values():
         async with database.system_transaction() as conn:
-            for membership in memberships:
-                await _hear_member(conn, membership, standing)
+            for company, one in by_company.items():
+                await _hear_company(conn, company, one)
+            for membership, company in memberships.items():
+                await _hear_member(conn, membership, by_company[company])
+            await _hear_administrator(conn, asked, _administrator(cast, standing))
+    async with cast.app.databases["identity"].system_transaction() as conn:
+        await conn.execute("UPDATE company SET firm_id = $2 WHERE company_id = $1",
+                           asked, _administrator(cast, standing))  # fmt: skip
+    if standing.state == "unsubscribed":
+        async with cast.app.databases["portal"].system_transaction() as conn:
+            await portals.subscribe(conn, asked, "standard", [], 50)
+
+
+def _administrator(cast: Cast, standing: Standing) -> UUID | None:
+    firm = cast.people.get(standing.administered_by)
+    return None if firm is None or not firm.company_id else UUID(firm.company_id)
 
 
 def _membership(person: Person) -> UUID:
     payload = person.token.split(".")[1]
     return UUID(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["mid"])
+
+
+async def _profiles(conn: Connection, company_id: UUID) -> dict[str, UUID | None]:
+    """What a standing calls them."""
+    rows = await conn.fetch(
+        "SELECT name, profile_id FROM access.profiles WHERE company_id = $1", company_id
+    )
+    named = {row["name"]: row["profile_id"] for row in rows}
+    return {"chosen": named[CHOSEN], "another": named[ANOTHER], "none": None}
+
+
+async def _hear_company(conn: Connection, company_id: UUID, standing: Standing) -> None:
+    """What is switched on for it, and for which profile, and which rights its profiles give."""
+    rights = [right for right in ALL_RIGHTS if right not in standing.missing]
+    profiles = await _profiles(conn, company_id)
+    for name, profile_id in ((CHOSEN, profiles["chosen"]), (ANOTHER, profiles["another"])):
+        given = {"profile_id": profile_id, "company_id": company_id, "name": name, "active": True}
+        event = ProfileChanged.model_validate({**given, "rights": rights})
+        await projection.project_profile(conn, event, _envelope(event))
+    row = await _company(conn, company_id)
+    by_company = standing.off_for == "company"
+    changed = CompanyChanged(
+        company_id=company_id, kind=row["kind"], firm_id=row["firm_id"], company=_legal(row),
+        missing_legal_fields=["vat_number"] if standing.state == "incomplete" else [],
+        apps=[a for a in APPS if not by_company or a not in standing.apps_off],
+    )  # fmt: skip
+    await projection.project_company(conn, changed, _envelope(changed))
+    chosen = profiles["chosen"]
+    assert chosen is not None
+    await _hear_billing(conn, company_id, chosen, on=standing.state != "off")
+
+
+async def _hear_administrator(conn: Connection, company_id: UUID, firm_id: UUID | None) -> None:
+    row = await _company(conn, company_id)
+    if row["firm_id"] != firm_id:
+        event = CompanyChanged(
+            company_id=company_id, kind=row["kind"], firm_id=firm_id, company=_legal(row),
+            missing_legal_fields=row["state"]["missing_legal_fields"], apps=row["state"]["apps"],
+        )  # fmt: skip
+        await projection.project_company(conn, event, _envelope(event, LATER + 1))
+
+
+async def _company(conn: Connection, company_id: UUID) -> Record:
+    row = await conn.fetchrow(
+        "SELECT kind, firm_id, state FROM access.companies WHERE company_id = $1", company_id
+    )
+    assert row is not None
+    return row
 
 
 async def _hear_member(conn: Connection, membership_id: UUID, standing: Standing) -> None:
@@ -40,22 +113,8 @@ async def _hear_member(conn: Connection, membership_id: UUID, standing: Standing
         membership_id,
     )
     assert member is not None
-    company = member["company_id"]
-    chosen = await conn.fetchval(
-        "SELECT profile_ids[1] FROM access.billing WHERE company_id = $1", company
-    )
-    another = await conn.fetchval(
-        "SELECT profile_id FROM access.profiles WHERE company_id = $1 AND name = 'Assistant'",
-        company,
-    )
-    profile = {"chosen": chosen, "another": another, "none": None}
+    profiles = await _profiles(conn, member["company_id"])
     rights = [right for right in ALL_RIGHTS if right not in standing.missing]
-    for name, profile_id in (("Gérant", chosen), ("Assistant", profile["another"])):
-        event = ProfileChanged(profile_id=profile_id, company_id=company, name=name, rights=rights,
-                               active=True)  # fmt: skip
-        await projection.project_profile(conn, event, _envelope(event))
-    await _hear_company(conn, company, standing)
-    await _hear_billing(conn, company, chosen, on=standing.company != "off")
     external = member["kind"] in EXTERNAL
     if external:
         rights = [right for right in member["rights"] if right not in standing.missing]
@@ -64,24 +123,10 @@ async def _hear_member(conn: Connection, membership_id: UUID, standing: Standing
     apps = [a for a in APPS if standing.off_for == "company" or a not in standing.apps_off]
     changed = MembershipChanged.model_validate({
         **dict(member), "rights": rights, "apps": apps,
-        "profile_id": None if external else profile[standing.profile],
-        "second_factor_due": standing.company == "strict",
+        "profile_id": None if external else profiles[standing.profile],
+        "second_factor_due": standing.state == "strict",
     })  # fmt: skip
     await projection.project_membership(conn, changed, _envelope(changed))
-
-
-async def _hear_company(conn: Connection, company_id: UUID, standing: Standing) -> None:
-    row = await conn.fetchrow(
-        "SELECT kind, firm_id, state FROM access.companies WHERE company_id = $1", company_id
-    )
-    assert row is not None
-    by_company = standing.off_for == "company"
-    event = CompanyChanged(
-        company_id=company_id, kind=row["kind"], firm_id=row["firm_id"], company=_legal(row),
-        missing_legal_fields=["vat_number"] if standing.company == "incomplete" else [],
-        apps=[a for a in APPS if not by_company or a not in standing.apps_off],
-    )  # fmt: skip
-    await projection.project_company(conn, event, _envelope(event))
 
 
 def _legal(row: Record) -> Company:
@@ -92,13 +137,13 @@ def _legal(row: Record) -> Company:
 
 async def _hear_billing(conn: Connection, company_id: UUID, chosen: UUID, *, on: bool) -> None:
     kind: type[BillingEvent] = BillingEnabled if on else BillingDisabled
-    profiles = [ProfileRef(profile_id=chosen, name="Gérant")]
+    profiles = [ProfileRef(profile_id=chosen, name=CHOSEN)]
     event = kind(company_id=company_id, firm_id=uuid4(), enabled=on, profiles=profiles)
     await projection.project_billing(conn, event, _envelope(event))
 
 
-def _envelope(event: Event) -> Envelope:
+def _envelope(event: Event, version: int = LATER) -> Envelope:
     return Envelope(
-        uuid4(), event.topic, 1, str(event.key), datetime.now(UTC), "/facteur/test", LATER,
+        uuid4(), event.topic, 1, str(event.key), datetime.now(UTC), "/facteur/test", version,
         Actor(kind="system", id="test"), None, None, None,
     )  # fmt: skip

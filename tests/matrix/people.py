@@ -166,13 +166,15 @@ async def cast(app: InProcess) -> Cast:
     people["support, not let in"] = await _support_staff(found, "Support deux")
     people["key: read"] = await found.key(owner, "read")
     people["key: read, write"] = await found.key(owner, "read", "write")
+    people["firm's key"] = await found.key(firm, "read", "write")
     people["outsider"] = await _outsider(found)
     people["other firm"] = await found.register("Cabinet Autre", "firm")
     people["not enrolled"] = await _not_enrolled(found)
     people["signed out"] = await _signed_out(found, firm, company, chosen)
     people["nobody"] = Person()
     things = await _things(found, firm, owner, company)
-    bare = {**things, **await _people_of(found, firm, off)}
+    bare = {**things, **await _people_of(found, firm, off),
+            "key_id": await _key_of(found, people["owner, facturation off"])}  # fmt: skip
     strict = people["not enrolled"]
     for name in people:
         found.things[name] = bare if name in AT_THE_OTHER else things
@@ -183,6 +185,12 @@ async def cast(app: InProcess) -> Cast:
 
 AT_THE_OTHER = ("owner, facturation off", "employee, facturation off", "support, not let in")
 """They ask about the company without facturation, which doesn't let support in either."""
+
+
+async def _key_of(found: Cast, owner: Person) -> str:
+    await found.key(owner, "read")
+    keys = await found.app.done("identity", "GET", "/v1/api-keys", owner.bearer)
+    return str(keys[0]["key_id"])
 
 
 async def _manager(found: Cast, owner: Person, company: str) -> Person:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from deploy.local.paths import CHECKOUT
+from shared.access.rights import ALL_RIGHTS, MASS_DEPLOYMENT
 
 SOURCE = CHECKOUT / "docs" / "access-matrix.toml"
 DOCUMENT = CHECKOUT / "docs" / "access-matrix.md"
@@ -20,6 +21,14 @@ class WrongSource(ValueError):
 Lacks = frozenset[str]
 """Which of the things that policies ask for somebody hasn't got."""
 
+RELATIONS = frozenset({
+    "owner", "firm", "support staff", "let in",
+    "company", "own company", "administers", "own deployment",
+})  # fmt: skip
+"""What somebody is, and to the company that is asked about."""
+OF_THE_THING = ("company", "own company", "administers", "own deployment")
+"""Whoever lacks one of these isn't told that the thing exists: answered as the policy's `stranger`."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -33,6 +42,10 @@ class Policy:
     """What it asks for, in this order."""
     stranger: str = ""
     """The answer to whoever asks for another company's things."""
+    waives: tuple[str, ...] = ()
+    """What all others ask for, and this doesn't."""
+    generated: bool = False
+    """It says what it demands, so that everybody there can be is tried."""
 
     @property
     def of_pages(self) -> bool:
@@ -42,14 +55,14 @@ class Policy:
         """By its demands: `yes`, a status, `sign-in` or `enrol`."""
         if "session" in lacks or (self.of_pages and "person" in lacks):
             return "sign-in" if self.of_pages else "401"
-        if method != "GET" and "change" in lacks:
+        if method != "GET" and "change" in lacks and "change" not in self.waives:
             return "403"
-        if "enrolment" in lacks:
+        if "enrolment" in lacks and "enrolment" not in self.waives:
             return "enrol" if self.of_pages else "403"
         for demand in self.demands:
             if demand in lacks:
-                return self.stranger if demand == "company" else "403"
-        return (self.stranger if "company" in lacks else "") or ALLOWED
+                return self.stranger if demand in OF_THE_THING else "403"
+        return ALLOWED
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,12 @@ class Route:
     """The status for whoever gets through."""
     incomplete: int = 0
     """The same, while the company's legal information is incomplete; 0: no other."""
+    unsubscribed: int = 0
+    """The same, while the company hasn't bought invoicing."""
+    moved: int = 0
+    """The same, when the company isn't any more as it was in what is confirmed."""
+    gone: int = 0
+    """The same, when the firm doesn't administer it any more."""
     query: str = ""
     body: str = ""
     """JSON for an API, `name=value&…` for a page, with $names of things that exist."""
@@ -104,7 +123,17 @@ class Named:
     """A kind of person that has a column of its own."""
 
     says: str
-    lacks: Lacks
+    relations: frozenset[str]
+    """What the person is, and to the company that is asked about."""
+    rights: frozenset[str]
+    misses: Lacks
+    """What the person hasn't got besides: a session, facturation, an app."""
+
+    @property
+    def lacks(self) -> Lacks:
+        rights = {f"right {right}" for right in ALL_RIGHTS if right not in self.rights}
+        deploys = set() if MASS_DEPLOYMENT in self.rights else {"may deploy"}
+        return frozenset((RELATIONS - self.relations) | rights | deploys | self.misses)
 
 
 @dataclass(frozen=True)
@@ -118,7 +147,16 @@ class Source:
 def people() -> dict[str, Named]:
     """The named ones."""
     data = tomllib.loads(SOURCE.read_text("utf-8"))["people"]
-    return {n: Named(p["says"], frozenset(p.get("lacks", ()))) for n, p in data.items()}
+    return {name: _person(name, body) for name, body in data.items()}
+
+
+def _person(name: str, body: dict[str, Any]) -> Named:
+    """An owner's rights are those of a company's founder, unless others are named."""
+    rights = frozenset(body.get("rights", set(ALL_RIGHTS) - {MASS_DEPLOYMENT}))
+    relations = frozenset(body.get("is", ()))
+    if unknown := (relations - RELATIONS) | (rights - set(ALL_RIGHTS)):
+        raise WrongSource(f"people, {name}: {', '.join(unknown)}")
+    return Named(body["says"], relations, rights, frozenset(body.get("lacks", ())))
 
 
 @cache
@@ -139,7 +177,7 @@ def source() -> Source:
 
 
 def _policy(name: str, body: dict[str, Any], people: dict[str, Named]) -> Policy:
-    rules = {k: body.pop(k) for k in ("says", "demands", "stranger") if k in body}
+    rules = {k: body.pop(k) for k in ("says", "demands", "stranger", "waives") if k in body}
     rest = str(body.pop("rest", ""))
     answers: dict[str, str] = {}
     for answer, who in body.items():
@@ -151,5 +189,8 @@ def _policy(name: str, body: dict[str, Any], people: dict[str, Named]) -> Policy
     if (answers or "demands" not in rules) and missing and not rest:
         raise WrongSource(f"policy {name} says nothing about {', '.join(missing)}")
     whole = {person: answers.get(person, rest) for person in people} if answers or rest else {}
-    demands = tuple(rules.get("demands", ()))
-    return Policy(name, rules["says"], whole, demands, rules.get("stranger", ""))
+    demands, waives = tuple(rules.get("demands", ())), tuple(rules.get("waives", ()))
+    stranger = rules.get("stranger", "")
+    if any(d in OF_THE_THING for d in demands) != bool(stranger):
+        raise WrongSource(f"policy {name}: what is a stranger told, and of what?")
+    return Policy(name, rules["says"], whole, demands, stranger, waives, "demands" in rules)

@@ -82,3 +82,17 @@ def _found(answer: Answer) -> str:
         if location.startswith("/me/security") and "done=" not in location:
             return "enrol"
     return str(answer.status)
+
+
+def told(wrong: list[Cell]) -> str:
+    """The cells that are wrong, by route, with what the service said to the first of them."""
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in wrong:
+        expected = cell.expected if cell.expected != "yes" else f"yes ({cell.route.answer})"
+        groups.setdefault((cell.route.name, cell.found, expected), []).append(cell)
+    lines = []
+    for (name, found, expected), cells in groups.items():
+        body = cells[0].answer.body[:300].decode(errors="replace").replace("\n", " ")
+        who = ", ".join(cell.person for cell in cells)
+        lines.append(f"{name}: {found}, not {expected}, for {who}\n      {body}")
+    return f"{len(wrong)} cells are wrong\n" + "\n".join(lines)

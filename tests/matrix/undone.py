@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
-from shared.database import EVERY_COMPANY, Database, prepare_connection
+from shared.database import EVERY_COMPANY, Connection, Database, prepare_connection
 
 
 @dataclass
@@ -19,6 +20,8 @@ class Level:
     requests never reach most databases."""
 
     around: Any = None
+    scope: str | None = None
+    """Whose rows were seen when it began; None: nobody knows."""
     events: int | None = None
     """How many stand in the outbox as this level is now; None: not counted since it was last used."""
 
@@ -32,20 +35,9 @@ class OneConnection:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        me, database = asyncio.current_task(), self.database
-        if database.holder is me:
-            yield database.conn
-            return
-        async with database.lock:
-            database.holder = me
-            try:
-                await database.ready()
-                await database.conn.execute(
-                    "SELECT set_config('app.company_id', $1, false)", self.scope
-                )
-                yield database.conn
-            finally:
-                database.holder = None
+        async with self.database.turn():
+            await self.database.see(self.scope)
+            yield self.database.conn
 
     async def fetchval(self, sql: str, *values: Any) -> Any:
         async with self.acquire() as conn:
@@ -64,6 +56,48 @@ class UndoneDatabase(Database):
         everywhere: Any = OneConnection(self, EVERY_COMPANY)
         self.pool, self.everywhere = pool, everywhere
         self._levels = [Level()]
+        self._scope: str | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        me = asyncio.current_task()
+        if self.holder is me:
+            yield
+            return
+        async with self.lock:
+            self.holder = me
+            try:
+                await self._ready()
+                yield
+            finally:
+                self.holder = None
+
+    async def see(self, scope: str) -> None:
+        """The rows of a company, of all, or none; a round trip only when it were others before."""
+        if self._scope != scope:
+            await self.conn.execute("SELECT set_config('app.company_id', $1, false)", scope)
+            self._scope = scope
+
+    @asynccontextmanager
+    async def transaction(self, company_id: UUID) -> AsyncIterator[Connection]:
+        async with self._within(str(company_id)) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def system_transaction(self) -> AsyncIterator[Connection]:
+        async with self._within(EVERY_COMPANY) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _within(self, scope: str) -> AsyncIterator[Connection]:
+        async with self.turn():
+            await self.see(scope)
+            try:
+                async with self.conn.transaction():
+                    yield self.conn
+            except BaseException:
+                self._scope = None  # went back to what it was, whatever that may be
+                raise
 
     async def begin(self) -> None:
         """May be called within another: then a savepoint."""
@@ -73,14 +107,16 @@ class UndoneDatabase(Database):
         level = self._levels.pop()
         if level.around is not None:
             await level.around.rollback()
+            self._scope = level.scope
 
-    async def ready(self) -> None:
+    async def _ready(self) -> None:
         """The levels that were only announced begin."""
         for outer, level in pairwise(self._levels):
             if level.around is None:
                 outer.events = await self._events() if outer.events is None else outer.events
                 level.around = self.conn.transaction()
                 await level.around.start()
+                level.scope = self._scope
         self._levels[-1].events = None
 
     async def published(self) -> int:

@@ -48,9 +48,7 @@ async def get_privacy(company_id: UUID, caller: Caller, ctx: Ctx) -> dict[str, b
 
 
 @router.put("/companies/{company_id}/privacy")
-async def put_privacy(
-    company_id: UUID, body: Privacy, caller: SettledPerson, ctx: Ctx
-) -> dict[str, bool]:
+async def put_privacy(company_id: UUID, body: Privacy, caller: Caller, ctx: Ctx) -> dict[str, bool]:
     """Set both switches; owners only."""
     row = await privacy.change_privacy(
         ctx.db,
