@@ -62,7 +62,7 @@ async def create_api_key(
             user_id=caller.user_id,
             company_id=caller.company_id,
             address="",
-            detail=name,
+            detail=str(row.key_id),  # its name may be a person's, and the journal forgets nothing
         )
     return row, secret
 

@@ -171,7 +171,6 @@ LINES = r"""
            coalesce(c.name, '') AS company_name, a.action, a.subject, a.origin, a.trace_id, a.detail,
            CASE WHEN a.action IN ('membership.changed', 'session.revoked') OR a.action LIKE 'invitation\_%'
                 THEN trim(coalesce(u.name, ''))
-                WHEN a.action = 'api_key_created' THEN a.detail->>'detail'
                 WHEN a.action ~ '^(company|subscription|billing)\.' THEN coalesce(c.name, '')
                 ELSE coalesce(b.buyer_name, '') END AS about_name
     FROM audit a
