@@ -98,6 +98,17 @@ async def test_before_the_second_step_a_session_opens_nothing(world: World) -> N
         assert (await world.api("identity", "GET", path, f"Bearer {session}")).status in (401, 404)
 
 
+async def test_who_must_enrol_sees_no_page_but_that_one(world: World) -> None:
+    person = world.person("not enrolled")
+    company = f"/companies/{person.company_id}"
+    for path in ("/", "/me", "/companies", "/customers", "/invoices", f"{company}/users",
+                 f"{company}/privacy", f"{company}/legal-information", "/me/data"):  # fmt: skip
+        page = await world.page("GET", path, person)
+        assert page.status == 303, path
+        assert page.header("location").startswith("/me/security"), path
+    assert (await world.page("GET", "/me/security", person)).status == 200
+
+
 async def test_five_wrong_codes_end_the_session_and_more_sessions_dont_help(world: World) -> None:
     owner, secret, _ = await enrolled(world)
     guesses = 0

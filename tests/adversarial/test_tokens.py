@@ -16,8 +16,10 @@ from joserfc.jwk import OKPKey
 
 from services.identity.commands.keys import signing_key
 from shared.access import tokens
+from shared.access.keys import KEPT_SECONDS
 from shared.clock import system_clock
 from tests.adversarial.conftest import World
+from tests.services import eventually
 
 ROUTES = {
     "identity": "/v1/me",
@@ -238,6 +240,21 @@ async def test_a_key_that_is_new_opens_at_once_what_asked_for_it_too_early(world
             key_id, json.dumps(key.as_dict(private=False)),
         )  # fmt: skip
     assert (await world.api("billing", "GET", "/v1/customers", bearer)).status == 200
+
+
+async def test_a_key_that_ended_early_opens_nothing(world: World) -> None:
+    """One that leaked: what it signed is refused as soon as the keys are read again."""
+    owner = world.person("owner")
+    assert (await world.api("billing", "GET", "/v1/customers", owner)).status == 200
+    async with world.cast.app.databases["billing"].system_transaction() as conn:
+        await conn.execute(
+            "UPDATE access.signing_keys SET expires_at = now() - interval '1 second'"
+        )
+
+    async def refused() -> bool:
+        return (await world.api("billing", "GET", "/v1/customers", owner)).status == 401
+
+    await eventually(refused, 2 * KEPT_SECONDS)
 
 
 async def test_tokens_live_ten_minutes(world: World) -> None:

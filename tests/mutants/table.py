@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from deploy.local.paths import CHECKOUT
@@ -84,6 +85,7 @@ def check(mutant: Mutant, root: Path = CHECKOUT) -> None:
             raise WrongMutant(f"{named}: there is no test {test}")
 
 
+@cache
 def _functions(path: Path) -> "_Names":
     tree = ast.parse(path.read_text("utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -3,7 +3,12 @@
 import asyncio
 
 from services.identity.domain.errors import TooManyAttempts
-from services.identity.domain.passwords import MOST_WAITING, hash_password, verify_password
+from services.identity.domain.passwords import (
+    MOST_WAITING,
+    hash_password,
+    strength_of,
+    verify_password,
+)
 
 
 async def test_no_more_new_passwords_wait_than_are_hashed_in_some_seconds() -> None:
@@ -17,3 +22,8 @@ async def test_no_more_new_passwords_wait_than_are_hashed_in_some_seconds() -> N
     assert {problem.headers["Retry-After"] for problem in refused} == {"5"}
     assert await verify_password(hashed[-1], "une longue phrase")
     assert await verify_password(await hash_password("et après"), "et après")
+
+
+async def test_what_an_attacker_knows_of_a_person_is_no_strength() -> None:
+    password = "Quatrefages-Zephyrine"
+    assert await strength_of(password, "Zephyrine", "Quatrefages") < await strength_of(password)

@@ -208,7 +208,7 @@ async def at_once(
     async with db.system_transaction() as conn:
         await hold(conn)
         answers = asyncio.gather(*calls)
-        await eventually(waiting)
+        await eventually(waiting, 15)
     await db.close()
     return list(await answers)
 

@@ -66,6 +66,29 @@ async def test_a_recovery_code_works_once(identity: Identity) -> None:
         assert await identity.second_step(session, recovery[0]) == expected
 
 
+async def test_a_recovery_code_is_nobody_else_s(identity: Identity) -> None:
+    owner, other = await identity.register(), await identity.register()
+    _, recovery = await enrol(owner)
+    await enrol(other)
+    session = (await identity.session(other.email)).json()["session"]
+    assert await identity.second_step(session, recovery[0]) == 401
+    session = (await identity.session(owner.email)).json()["session"]
+    assert await identity.second_step(session, recovery[0]) == 204
+
+
+async def test_new_recovery_codes_void_the_old_ones(identity: Identity) -> None:
+    owner = await identity.register()
+    _, old = await enrol(owner)
+    path = "/v1/me/recovery-codes"
+    wrong = await owner.call("POST", path, json={"password": "not it at all"})
+    assert wrong.json()["type"] == "urn:facteur:problem:wrong-password"
+    new = (await owner.call("POST", path, json={"password": PASSWORD})).json()["recovery_codes"]
+    assert (len(new), set(new) & set(old)) == (10, set())
+    session = (await identity.session(owner.email)).json()["session"]
+    assert await identity.second_step(session, old[0]) == 401
+    assert await identity.second_step(session, new[0]) == 204
+
+
 async def test_wrong_codes_end_the_session(identity: Identity) -> None:
     owner = await identity.register()
     await enrol(owner)
@@ -217,6 +240,19 @@ async def test_support_has_access_only_while_the_switch_is_on(identity: Identity
     assert (await support.call("POST", enter)).status_code == 403
 
 
+async def test_nobody_but_support_staff_enters_an_open_file(identity: Identity) -> None:
+    owner, stranger = await identity.register(), await identity.register()
+    opened = {"support_access": True, "require_two_factor": False}
+    switch = f"/v1/companies/{owner.company_id}/privacy"
+    assert (await owner.call("PUT", switch, json=opened)).status_code == 200
+    refused = await stranger.call("POST", f"/v1/support/companies/{owner.company_id}")
+    assert (refused.status_code, refused.json()["type"]) == (
+        403,
+        "urn:facteur:problem:support-only",
+    )
+    assert (await stranger.call("GET", "/v1/support/companies")).status_code == 403
+
+
 async def test_who_is_no_longer_support_is_in_no_file(identity: Identity) -> None:
     """What `facteur support EMAIL --off` does: taking the flag away closes the files too."""
     owner, support = await identity.register(), await identity.register()
@@ -289,6 +325,32 @@ async def test_only_owners_see_who_has_access(identity: Identity) -> None:
     assert {line["email"] for line in lines} == {owner.email, employee.email}
     assert all(0 <= line["password_strength"] <= 4 for line in lines)
     assert all(line["two_factor"] is False for line in lines)
+
+
+async def test_the_list_of_access_says_what_each_signs_in_with(identity: Identity) -> None:
+    """D9: the strength of the password that one has now, the second factor; external people below."""
+    owner, firm = await identity.register(), await identity.register("firm")
+    employee = await identity.employee(owner)
+    own = f"/v1/companies/{owner.company_id}"
+    added = await owner.call("POST", f"{own}/accountants", json={"email": firm.email})
+    assert added.status_code == 201
+
+    async def lines() -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = (await owner.call("GET", f"{own}/access-list")).json()
+        return listed
+
+    assert [line["email"] for line in await lines()][-1] == firm.email
+    shown = {line["email"]: line for line in await lines()}
+    assert shown[owner.email]["password_strength"] == 4
+    assert {line["two_factor"] for line in shown.values()} == {False}
+    weak = {"present": PASSWORD, "wanted": "motdepasse1234"}
+    assert (await employee.call("PUT", "/v1/me/password", json=weak)).status_code == 204
+    await enrol(owner)
+    shown = {line["email"]: line for line in await lines()}
+    assert shown[employee.email]["password_strength"] < 3
+    assert {e: line["two_factor"] for e, line in shown.items()} == {
+        owner.email: True, employee.email: False, firm.email: False,
+    }  # fmt: skip
 
 
 async def test_an_api_key_does_what_its_scopes_say_until_it_is_revoked(identity: Identity) -> None:

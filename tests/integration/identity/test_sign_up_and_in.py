@@ -1,6 +1,7 @@
 """Sign-up, sign-in, sessions and passwords over HTTP."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from shared.database import connect
@@ -113,6 +114,47 @@ async def test_one_address_that_guesses_many_accounts_has_to_wait(identity: Iden
         for n in range(10)
     ]
     assert answers == [401] * 8 + [429] * 2
+    waits = await identity.session("u@example.org", "guess", "203.0.113.5")
+    assert waits.headers["Retry-After"] == "300"
+
+
+async def test_a_session_ends_by_itself_and_no_token_outlives_it(identity: Identity) -> None:
+    owner = await identity.register()
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+
+    async def ends(when: str) -> None:
+        await db.pool.execute(
+            "UPDATE session SET expires_at = now() + $2::text::interval "
+            "WHERE user_id = (SELECT user_id FROM app_user WHERE email = $1)",
+            owner.email, when,
+        )  # fmt: skip
+
+    await ends("1 minute")
+    given = await identity.token(owner.session)
+    left = datetime.fromisoformat(given.json()["expires_at"]) - datetime.now(UTC)
+    assert left < timedelta(minutes=1)
+    await ends("-1 second")
+    assert (await identity.token(owner.session)).status_code == 401
+    await db.close()
+
+
+async def test_the_link_for_a_forgotten_password_is_over_after_an_hour(identity: Identity) -> None:
+    owner = await identity.register()
+    await identity.ask("/v1/password-resets", {"email": owner.email})
+    await identity.letter(owner.email, "mot de passe")
+    secret = await identity.link(owner.email)
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    left = await db.pool.fetchval(
+        "UPDATE password_reset r SET expires_at = now() - interval '1 second' FROM app_user u "
+        "WHERE u.user_id = r.user_id AND u.email = $1 RETURNING "
+        "(SELECT expires_at - now() FROM password_reset o WHERE o.user_id = r.user_id)",
+        owner.email,
+    )
+    await db.close()
+    assert timedelta(minutes=55) < left <= timedelta(hours=1)
+    body = {"secret": secret, "password": "une tout autre longue phrase"}
+    assert (await identity.client.post("/v1/invitations/accept", json=body)).status_code == 410
+    assert (await identity.session(owner.email)).status_code == 201
 
 
 async def test_a_new_password_ends_the_other_sessions(identity: Identity) -> None:

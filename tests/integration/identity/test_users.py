@@ -77,7 +77,9 @@ async def test_the_user_over_the_limit_is_refused_and_the_others_are_unharmed(
         402,
         "urn:facteur:problem:no-seat-left",
     )
-    assert (await identity.session(employee.email)).status_code == 201
+    there = await identity.sign_in(employee.email, owner.company_id)
+    own = f"/v1/companies/{owner.company_id}"
+    assert (await there.call("GET", own)).status_code == 200
 
 
 async def test_of_many_at_once_one_has_the_last_seat(identity: Identity) -> None:
@@ -117,6 +119,15 @@ async def test_a_user_who_is_there_already_is_refused(identity: Identity) -> Non
     assert (await identity.invite(owner, employee.email)).status_code == 409
 
 
+async def test_what_is_no_address_is_invited_to_nothing(identity: Identity) -> None:
+    owner = await identity.register()
+    for email in ("nobody", "nobody@", "@example.org", "no body@example.org", "a@b@example.org"):
+        refused = await identity.invite(owner, email)
+        assert refused.status_code == 422, email
+        assert [error["field"] for error in refused.json()["errors"]] == ["email"]
+    assert list(await identity.members(owner)) == [owner.email]
+
+
 async def test_nobody_changes_or_removes_himself_here(identity: Identity) -> None:
     owner = await identity.register()
     path = f"/v1/companies/{owner.company_id}/users/{owner.user_id}"
@@ -139,7 +150,13 @@ async def test_only_a_holder_of_user_management_grants_and_only_what_he_holds(
     employee, other = await identity.employee(owner), await identity.employee(owner)
     path = f"/v1/companies/{owner.company_id}/users/{other.user_id}"
     change = {"rights": ["document_management"]}
-    assert (await employee.call("PATCH", path, json=change)).status_code == 403
+    refused = [
+        await employee.call("PATCH", path, json=change),
+        await employee.call("PATCH", path, json={"apps": []}),
+        await employee.call("DELETE", path),
+        await identity.invite(employee),
+    ]
+    assert [r.json()["type"] for r in refused] == ["urn:facteur:problem:right-missing"] * 4
     assert (await owner.call("PATCH", path, json=change)).status_code == 200
     too_much = {"rights": ["mass_deployment"]}
     assert (await owner.call("PATCH", path, json=too_much)).status_code == 403
@@ -196,8 +213,8 @@ async def test_an_owner_made_an_employee_keeps_no_right(identity: Identity) -> N
     owner = await identity.register()
     second = await identity.employee(owner, "owner")
     path = f"/v1/companies/{owner.company_id}/users/{second.user_id}"
-    changed = (await owner.call("PATCH", path, json={"role": "employee"})).json()
-    assert changed["rights"] == []
+    changed = (await owner.call("PATCH", path, json={"role": "employee", "apps": []})).json()
+    assert (changed["rights"], sorted(changed["apps"])) == ([], ["customers", "products"])
     made = (await owner.call("PATCH", path, json={"role": "owner"})).json()
     assert "user_management" in made["rights"]
     assert "mass_deployment" not in made["rights"]
@@ -276,10 +293,14 @@ async def test_seats_are_counted(identity: Identity) -> None:
     assert (await owner.call("GET", path)).json() == {"used": 1, "allowed": None}
 
 
-async def test_an_external_user_can_only_be_taken_away(identity: Identity) -> None:
+async def test_an_external_user_is_listed_below_and_can_only_be_taken_away(
+    identity: Identity,
+) -> None:
     owner, firm = await identity.register(), await identity.register("firm")
+    employee = await identity.employee(owner)
     accountants = f"/v1/companies/{owner.company_id}/accountants"
     assert (await owner.call("POST", accountants, json={"email": firm.email})).status_code == 201
+    assert list(await identity.members(owner)) == [owner.email, employee.email, firm.email]
     user = f"/v1/companies/{owner.company_id}/users/{firm.user_id}"
     refused = await owner.call("PATCH", user, json={"role": "owner"})
     assert refused.json()["type"] == "urn:facteur:problem:external-user"
