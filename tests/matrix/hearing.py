@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -23,8 +24,8 @@ CHOSEN, ANOTHER = "Gérant", "Assistant"
 """Profiles that every company begins with; the first has facturation."""
 
 
-async def hear(cast: Cast, standing: Standing) -> None:
-    """All four services; to be undone by the caller."""
+async def hear(cast: Cast, standing: Standing, services: Collection[str]) -> None:
+    """Those services, by name; to be undone by the caller."""
     asked = UUID(cast.things["owner"]["company_id"])
     roles = [cast.people[role] for role in ROLES]
     companies = {UUID(person.company_id) for person in roles}
@@ -33,17 +34,18 @@ async def hear(cast: Cast, standing: Standing) -> None:
         company: standing if standing.of == "all" or company == asked else replace(standing, state="on")
         for company in companies
     }  # fmt: skip
-    for database in cast.app.databases.values():
-        async with database.system_transaction() as conn:
+    for service in services:
+        async with cast.app.databases[service].system_transaction() as conn:
             for company, one in by_company.items():
                 await _hear_company(conn, company, one)
             for membership, company in memberships.items():
                 await _hear_member(conn, membership, by_company[company])
             await _hear_administrator(conn, asked, _administrator(cast, standing))
-    async with cast.app.databases["identity"].system_transaction() as conn:
-        await conn.execute("UPDATE company SET firm_id = $2 WHERE company_id = $1",
-                           asked, _administrator(cast, standing))  # fmt: skip
-    if standing.state == "unsubscribed":
+    if "identity" in services:
+        async with cast.app.databases["identity"].system_transaction() as conn:
+            await conn.execute("UPDATE company SET firm_id = $2 WHERE company_id = $1",
+                               asked, _administrator(cast, standing))  # fmt: skip
+    if "portal" in services and standing.state == "unsubscribed":
         async with cast.app.databases["portal"].system_transaction() as conn:
             await portals.subscribe(conn, asked, "standard", [], 50)
 
