@@ -21,8 +21,9 @@ WATCH = """() => {
         return {ring: s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2 && s.outlineColor,
                 place: e.getBoundingClientRect()};
     };
+    const aside = ':disabled, .visually-hidden[tabindex="-1"]';
     const stops = [...document.querySelectorAll(usable)]
-        .filter(e => !e.matches(':disabled, .visually-hidden[tabindex="-1"]') && e.checkVisibility({visibilityProperty: true}));
+        .filter(e => !e.matches(aside) && e.checkVisibility({visibilityProperty: true}));
     // of radio buttons of one name the one that is checked, or the first, stands for all
     const radios = stops.filter(e => e.type === 'radio');
     const stands = r => (radios.filter(o => o.name === r.name && o.form === r.form).find(o => o.checked)
