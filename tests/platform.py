@@ -77,6 +77,12 @@ LINE = {
     "vat": {"category": "S", "rate": "21"},
     "item": {"name": "Bière blonde, fût de 20 l"},
 }
+PRODUCT = {
+    "name": "Bière brune",
+    "unit": "C62",
+    "price": "50.00",
+    "vat": {"category": "S", "rate": "21"},
+}
 
 
 @dataclass

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.billing.consumers import consumers
 from services.billing.figures import count_renderings
 from services.billing.renderer import Renderer
-from services.billing.routes import customers, invoices
+from services.billing.routes import customers, invoices, products
 from services.billing.settings import BillingSettings
 from shared.clock import system_clock
 from shared.einvoice.rules import Validator
@@ -53,5 +53,6 @@ def create_app(
     app.state.validator, app.state.settings, app.state.clock = validator, settings, system_clock
     app.state.issued, app.state.needed = issued, needed
     app.include_router(customers.router)
+    app.include_router(products.router)
     app.include_router(invoices.router)
     return app

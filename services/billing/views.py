@@ -4,10 +4,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.billing.store import customers, drafts, invoices, series
+from services.billing.store import customers, drafts, invoices, products, series
 from services.billing.store.customers import CustomerRow
 from services.billing.store.drafts import DraftRow
 from services.billing.store.invoices import DeliveryState, InvoiceRow
+from services.billing.store.products import ProductRow
 from shared.database import Database
 from shared.problems import NotFound
 
@@ -18,6 +19,16 @@ def customer_view(row: CustomerRow) -> dict[str, Any]:
     """A customer as the API shows it."""
     return {
         "customer_id": str(row.customer_id),
+        **row.state,
+        "active": row.active,
+        "version": row.version,
+    }
+
+
+def product_view(row: ProductRow) -> dict[str, Any]:
+    """A product as the API shows it."""
+    return {
+        "product_id": str(row.product_id),
         **row.state,
         "active": row.active,
         "version": row.version,
@@ -83,6 +94,21 @@ async def customer(db: Database, company_id: UUID, customer_id: UUID) -> dict[st
     if row is None:
         raise NotFound
     return customer_view(row)
+
+
+async def find_products(db: Database, company_id: UUID, text: str) -> list[dict[str, Any]]:
+    """Products on sale whose name or number holds `text`."""
+    async with db.transaction(company_id) as conn:
+        return [product_view(row) for row in await products.find(conn, company_id, text, PAGE)]
+
+
+async def product(db: Database, company_id: UUID, product_id: UUID) -> dict[str, Any]:
+    """One product."""
+    async with db.transaction(company_id) as conn:
+        row = await products.get(conn, company_id, product_id)
+    if row is None:
+        raise NotFound
+    return product_view(row)
 
 
 async def open_drafts(db: Database, company_id: UUID) -> list[dict[str, Any]]:

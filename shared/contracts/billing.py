@@ -43,6 +43,33 @@ class CustomerChanged(Event):
     active: bool
 
 
+class ProductChanged(Event):
+    """A product's state; inactive once it is taken out of the catalogue."""
+
+    topic: ClassVar[str] = "product.changed"
+    publisher: ClassVar[str] = "billing"
+    key_field: ClassVar[str] = "product_id"
+    state: ClassVar[bool] = True
+
+    product_id: UUID
+    company_id: UUID
+    name: str
+    """BT-153."""
+    description: str | None
+    """BT-154."""
+    number: str | None
+    """BT-155: the company's own number for it."""
+    unit: str
+    """BT-130: UN/ECE recommendation 20 and 21."""
+    price: Decimal
+    """BT-146: the net price of one unit, without VAT, in EUR."""
+    vat_category: str
+    """BT-151: UNCL 5305."""
+    vat_rate: Decimal | None
+    """BT-152 in per cent; none where the category has none."""
+    active: bool
+
+
 class InvoiceIssued(Event):
     """An invoice became final: it carries a number and may no longer change."""
 

@@ -20,6 +20,7 @@ CONTRACTS: dict[str, type[Event]] = {
         portal.AuditSealed,
         portal.AuditBreakAcknowledged,
         billing.CustomerChanged,
+        billing.ProductChanged,
         billing.InvoiceIssued,
         billing.InvoiceRendered,
         billing.DocumentOpened,

@@ -47,7 +47,8 @@ async def test_no_page_has_a_flaw(
     )  # fmt: skip
     for path in (
         "/dashboard", "/invoices", f"/invoices/{invoice['invoice_id']}", "/invoices/new", f"/drafts/{kept}",
-        "/customers", "/customers/new", f"/customers/{client}", "/deliveries", "/purchases", "/me",
+        "/customers", "/customers/new", f"/customers/{client}",
+        "/products", "/products/new", "/deliveries", "/purchases", "/me",
     ):  # fmt: skip
         await user.go(path)
         flaws[f"{path} of {users}"] = await user.flaws()

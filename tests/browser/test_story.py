@@ -23,6 +23,7 @@ async def test_the_main_job(
     await expect(user.page.get_by_role("link", name="Factures")).to_be_visible()
     async with running.worker("sftp"):
         await new_customer(user, drop)
+        await new_product(user)
         await write_and_issue(user)
         await see_the_proof(user, javascript)
     assert len(list((tmp_path / "drop").rglob("*.xml"))) == 1
@@ -90,14 +91,29 @@ async def new_customer(user: Screen, drop: Filedrop) -> None:
     await expect(page.get_by_role("link", name="Comptoir Général", exact=True)).to_be_visible()
 
 
+async def new_product(user: Screen) -> None:
+    page = user.page
+    await user.go("/products/new")
+    await page.fill("#name", "Bière blonde")
+    await page.fill("#number", "FUT-20")
+    await page.fill("#price", "50,x")
+    await user.press("Enregistrer")
+    await expect(page.locator("#wrong-price")).to_be_visible()
+    await page.fill("#price", "50,00")
+    await user.press("Enregistrer")
+    await expect(page.get_by_role("link", name="Bière blonde", exact=True)).to_be_visible()
+
+
 async def write_and_issue(user: Screen) -> None:
     page = user.page
     await user.go("/invoices/new")
     await page.select_option("#customer_id", label="Comptoir Général")
     await page.fill("#due_date", "2027-01-31")
     await page.fill("#buyer_reference", "PO 7")
-    await page.fill("[name='line_name']", "Bière blonde")
-    await page.fill("[name='line_price']", "50,00")
+    await page.select_option("#product_id", label="Bière blonde · FUT-20")
+    await page.get_by_role("button", name="Ajouter le produit").click()
+    await expect(page.locator("[name='line_name']")).to_have_value("Bière blonde")
+    await expect(page.locator("[name='line_price']")).to_have_value("50.00")
     await page.select_option("[name='line_vat']", "E:0")
     await page.get_by_role("button", name="Ajouter une ligne").click()
     await expect(page.locator("[name='line_name']")).to_have_count(2)

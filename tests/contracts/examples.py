@@ -53,6 +53,7 @@ def _values() -> dict[str, Any]:
         "company_id": _id(1), "firm_id": _id(2), "membership_id": _id(3), "user_id": _id(4),
         "profile_id": _id(5), "session_id": _id(6), "key_id": _id(7), "action_id": _id(8),
         "customer_id": _id(9), "invoice_id": _id(10), "delivery_id": _id(11), "document_id": _id(12),
+        "product_id": _id(17), "price": "74.50", "vat_category": "S", "vat_rate": "21",
         "draft_id": _id(14), "series_id": _id(15), "prefix": "F-", "last_number": 114,
         "chain_id": _id(16), "position": 4711, "hash": "6b" * 32, "sealed_at": MOMENT, "seal": "5e" * 32,
         "agreed": 4700, "operator": "odile", "acknowledged_at": MOMENT, "breaks": [{
@@ -91,6 +92,12 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "customer.changed": {
         "name": "Horeca Vlaanderen BV",
         "address": {"line1": "Korenmarkt 7", "city": "Gent", "postcode": "9000", "country": "BE"},
+    },
+    "product.changed": {
+        "name": "Bière blonde, fût de 20 l",
+        "description": None,
+        "number": "FUT-20",
+        "unit": "C62",
     },
     "document.received": {"amount_due": "664.42"},
 }

@@ -13,7 +13,7 @@ from services.portal.commands.activation import set_subscription
 from services.portal.web.session import form_token
 from shared.events import Actor
 from tests.matrix.platform import InProcess
-from tests.platform import BUYER, LINE, PASSWORD, SELLER
+from tests.platform import BUYER, LINE, PASSWORD, PRODUCT, SELLER
 
 SFTP = {"channel": "sftp", "password": "x",
         "settings": {"host": "files.example", "port": 22, "user": "facteur", "host_key":
@@ -288,6 +288,8 @@ async def _things(found: Cast, firm: Person, owner: Person, company: str) -> dic
                    {"ways": [SFTP, EMAIL]})  # fmt: skip
     buyer = {**BUYER, "name": HIDDEN}
     await app.done("billing", "PUT", f"/v1/customers/{customer}", owner.bearer, buyer)
+    product, sold = str(uuid4()), {**PRODUCT, "name": HIDDEN}
+    await app.done("billing", "PUT", f"/v1/products/{product}", owner.bearer, sold)
     content = {"due_date": "2027-01-31", "lines": [LINE], "buyer_reference": "PO 7"}
     for draft_id in (draft, spare):
         await app.done("billing", "POST", "/v1/drafts", owner.bearer,
@@ -304,6 +306,8 @@ async def _things(found: Cast, firm: Person, owner: Person, company: str) -> dic
         **await _people_of(found, firm, company),
         **await _deliveries(found, owner, issued["invoice_id"]),
         "customer_id": customer,
+        "product_id": product,
+        "product": json.dumps(sold),
         "draft_id": spare,
         "invoice_id": issued["invoice_id"],
         "series_id": series[0]["series_id"],

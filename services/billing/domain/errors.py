@@ -27,6 +27,12 @@ class NumberInUse(Conflict):
     slug, title = "number-in-use", "Number in use"
 
 
+class ProductNumberInUse(Conflict):
+    """Another product has this number (BT-155); give each product its own, or none."""
+
+    slug, title = "product-number-in-use", "Product number in use"
+
+
 class DateOutOfOrder(Conflict):
     """The document's own date (BT-2) is before the last one of its series, or in the future. Post it with
     set_issue_date=true, or use another series."""

@@ -19,10 +19,14 @@ HEAD = (
     "payment_terms",
 )
 LINE = ("name", "quantity", "unit", "price", "vat")
+CARRIED = ("number", "description")
+"""What a line has from the catalogue besides, unseen cells of the form: BT-155 and BT-154."""
 UNITS = ("C62", "HUR", "DAY", "MON", "KGM", "LTR", "MTR", "MTK", "KMT", "XPX")
 RATES = {"BE": ("21", "12", "6"), "FR": ("20", "10", "5.5", "2.1")}
 WITHOUT_VAT = ("Z", "E", "AE", "K", "G", "O")
-EMPTY_LINE = {"name": "", "quantity": "1", "unit": "C62", "price": "", "vat": ""}
+EMPTY_LINE = {
+    "name": "", "quantity": "1", "unit": "C62", "price": "", "vat": "", "number": "", "description": "",
+}  # fmt: skip
 
 
 @dataclass
@@ -65,7 +69,7 @@ def plain_number(typed: str) -> str:
 def content_of(written: Written) -> dict[str, Any]:
     """The draft's content as billing's API wants it; what is empty is left out."""
     content: dict[str, Any] = {k: v for k, v in written.head.items() if v}
-    content["lines"] = [_line(line) for line in written.lines if not _is_empty(line)]
+    content["lines"] = [_line(line) for line in written.lines if not is_empty(line)]
     if written.note:
         content["notes"] = [{"text": written.note}]
     if written.allowance.get("amount"):
@@ -88,7 +92,7 @@ def written_from(content: Mapping[str, Any]) -> Written:
         allowance={
             "amount": str(allowance.get("amount", "")),
             "reason": str(allowance.get("reason", "")),
-            "vat": _choice(allowance["vat"]) if allowance else "",
+            "vat": vat_choice(allowance["vat"]) if allowance else "",
         },
         note=str(notes[0]["text"]) if notes else "",
         exemption=str(exemptions[0].get("reason") or "") if exemptions else "",
@@ -176,8 +180,25 @@ def _line(typed: Mapping[str, str]) -> dict[str, Any]:
         "quantity": plain_number(typed["quantity"]),
         "unit": typed["unit"] or "C62",
         "price": {"net": plain_number(typed["price"])},
-        "vat": _vat(typed["vat"]),
-        "item": {"name": typed["name"]},
+        "vat": vat_of(typed["vat"]),
+        "item": {
+            "name": typed["name"],
+            **({"seller_identifier": typed["number"]} if typed.get("number") else {}),
+            **({"description": typed["description"]} if typed.get("description") else {}),
+        },
+    }
+
+
+def line_of(product: Mapping[str, Any]) -> dict[str, str]:
+    """A line with one of a product of the catalogue."""
+    return {
+        "name": str(product["name"]),
+        "quantity": "1",
+        "unit": str(product["unit"]),
+        "price": str(product["price"]),
+        "vat": vat_choice(product["vat"]),
+        "number": str(product["number"] or ""),
+        "description": str(product["description"] or ""),
     }
 
 
@@ -187,23 +208,27 @@ def _typed(line: Mapping[str, Any]) -> dict[str, str]:
         "quantity": str(line["quantity"]),
         "unit": str(line.get("unit") or "C62"),
         "price": str(line["price"]["net"]),
-        "vat": _choice(line["vat"]),
+        "vat": vat_choice(line["vat"]),
+        "number": str(line["item"].get("seller_identifier") or ""),
+        "description": str(line["item"].get("description") or ""),
     }
 
 
 def _allowance(typed: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"amount": plain_number(typed["amount"]), "vat": _vat(typed["vat"])}
+    found: dict[str, Any] = {"amount": plain_number(typed["amount"]), "vat": vat_of(typed["vat"])}
     if typed.get("reason"):
         found["reason"] = typed["reason"]
     return found
 
 
-def _vat(choice: str) -> dict[str, str]:
+def vat_of(choice: str) -> dict[str, str]:
+    """`S:21` as category and rate (BT-151, BT-152)."""
     category, _, rate = choice.partition(":")
     return {"category": category} if category == "O" else {"category": category, "rate": rate}
 
 
-def _choice(vat: Mapping[str, Any]) -> str:
+def vat_choice(vat: Mapping[str, Any]) -> str:
+    """The other way."""
     try:
         rate = format(Decimal(str(vat.get("rate") or "0")).normalize(), "f")
     except InvalidOperation:
@@ -211,10 +236,11 @@ def _choice(vat: Mapping[str, Any]) -> str:
     return f"{vat['category']}:{rate}"
 
 
-def _is_empty(line: Mapping[str, str]) -> bool:
+def is_empty(line: Mapping[str, str]) -> bool:
+    """Whether nothing is written in a line of the form."""
     return not line["name"] and not line["price"]
 
 
 def row_numbers(lines: Sequence[Mapping[str, str]]) -> list[int]:
     """Which row of the form each line of the content stands in; empty rows aren't sent."""
-    return [position for position, line in enumerate(lines) if not _is_empty(line)]
+    return [position for position, line in enumerate(lines) if not is_empty(line)]

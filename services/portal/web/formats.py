@@ -26,6 +26,18 @@ def money(value: Decimal | str | None, currency: str, language: str) -> str:
         return f"{amount} {currency}"
 
 
+def unit_price(value: Decimal | str | None, currency: str, language: str) -> str:
+    """The same for what one unit costs, with all the decimals that it has (BT-146)."""
+    try:
+        amount = Decimal(str(value)).normalize()
+    except InvalidOperation:
+        return str(value or "")
+    if amount == amount.quantize(Decimal("0.01")):
+        return money(value, currency, language)
+    locale = LOCALES[language]
+    return str(format_currency(amount, currency, locale=locale, decimal_quantization=False))
+
+
 def number(value: Decimal | str | float, language: str) -> str:
     """A number with the language's decimal sign, as many decimals as it has."""
     try:
@@ -94,6 +106,7 @@ def filters() -> dict[str, Any]:
     """By the names that templates use."""
     return {
         "money": money,
+        "unit_price": unit_price,
         "number": number,
         "day": day,
         "moment": moment,

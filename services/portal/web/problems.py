@@ -10,6 +10,8 @@ _FIELD_MESSAGES: tuple[tuple[str, str], ...] = (
     (r"SIREN or SIRET", "field.siren"),
     (r"Belgian enterprise number", "field.enterprise_number"),
     (r"VAT number of that country", "field.vat_number"),
+    (r"is not a VAT category", "field.vat_category"),
+    (r"must be a rate above 0|must be 0 in category", "field.vat_rate"),
     (r"IBAN", "field.iban"),
     (r"FR or BE", "field.country"),
     (r"must be filled in|Field required|at least 1 (character|item)", "field.required"),

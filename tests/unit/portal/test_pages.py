@@ -46,7 +46,15 @@ def test_numbers_are_understood_as_people_type_them(typed: str, plain: str) -> N
 
 
 def test_the_form_and_the_draft_say_the_same() -> None:
-    line = {"name": "Bière", "quantity": "2", "unit": "C62", "price": "50", "vat": "S:21"}
+    line = {
+        "name": "Bière",
+        "quantity": "2",
+        "unit": "C62",
+        "price": "50",
+        "vat": "S:21",
+        "number": "B-1",
+        "description": "brune",
+    }
     written = writing.Written(
         {**dict.fromkeys(writing.HEAD, ""), "due_date": "2027-01-31"}, [line],
         {"amount": "10", "reason": "fidélité", "vat": "S:21"}, "Merci",

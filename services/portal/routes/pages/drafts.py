@@ -1,5 +1,6 @@
 """Writing a document: the form, kept as a draft, and issuing it."""
 
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,7 @@ async def draft_form(draft_id: UUID, visitor: Biller) -> Response:
 
 @router.post("/drafts/{draft_id}")
 async def write(draft_id: UUID, visitor: Biller) -> Response:
-    """One button of the form: a line more or less, the sums, keep, issue, throw away."""
+    """One button of the form: a line more or less, a product, the sums, keep, issue, throw away."""
     action = visitor.field("action")
     draft = {
         "draft_id": str(draft_id),
@@ -59,6 +60,8 @@ async def write(draft_id: UUID, visitor: Biller) -> Response:
     written = _written(visitor)
     if action == "add" and len(written.lines) < MAX_LINES:
         written.lines.append({**writing.EMPTY_LINE, "vat": written.lines[-1]["vat"]})
+    elif action == "product" and len(written.lines) < MAX_LINES:
+        await _add_product(visitor, written)
     elif action.startswith("remove:"):
         row = whole(action.removeprefix("remove:"), len(written.lines) - 1)
         if row is not None and len(written.lines) > 1:
@@ -80,6 +83,22 @@ async def issue_posted(draft_id: UUID, visitor: Biller) -> Response:
         findings = problem.extra.get("findings", [])
         return visitor.refused("invoices/posted.html", problem, draft=draft, findings=findings)
     return visitor.go(f"/invoices/{answer.json()['invoice_id']}", "issued")
+
+
+async def _add_product(visitor: Visitor, written: Written) -> None:
+    """A line with the chosen product, in the place of an empty last one."""
+    chosen = visitor.field("product_id")
+    found = next((p for p in await _products(visitor) if p["product_id"] == chosen), None)
+    if found is None:
+        return
+    if writing.is_empty(written.lines[-1]):
+        written.lines.pop()
+    written.lines.append(writing.line_of(found))
+
+
+async def _products(visitor: Visitor) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = await visitor.get("billing", "/v1/products")
+    return listed
 
 
 async def _discard(visitor: Visitor, draft: dict[str, Any]) -> Response:
@@ -124,6 +143,9 @@ async def _save(visitor: Visitor, draft: dict[str, Any], content: dict[str, Any]
 def _written(visitor: Visitor) -> Written:
     columns = [visitor.fields(f"line_{name}")[:MAX_LINES] for name in writing.LINE]
     lines = [dict(zip(writing.LINE, row, strict=True)) for row in zip(*columns, strict=False)]
+    for name in writing.CARRIED:
+        for line, value in zip_longest(lines, visitor.fields(f"line_{name}")[: len(lines)]):
+            line[name] = value or ""
     return Written(
         head={name: visitor.field(name) for name in writing.HEAD},
         lines=lines or [dict(writing.EMPTY_LINE)],
@@ -132,6 +154,17 @@ def _written(visitor: Visitor) -> Written:
         exemption=visitor.field("exemption"),
         preceding={n: visitor.field(f"preceding_{n}") for n in ("number", "issue_date")},
     )
+
+
+async def _customers(visitor: Visitor, chosen: str) -> list[dict[str, Any]]:
+    """The choices; of very many customers the first by name, and the one that is chosen."""
+    listed: list[dict[str, Any]] = await visitor.get("billing", "/v1/customers")
+    if chosen and all(c["customer_id"] != chosen for c in listed):
+        try:
+            listed.append(await visitor.get("billing", f"/v1/customers/{UUID(chosen)}"))
+        except (Problem, ValueError):
+            return listed  # there is none like that: nothing is chosen
+    return listed
 
 
 async def _rates(visitor: Visitor) -> list[str]:
@@ -147,7 +180,8 @@ async def _form(
     values = {
         "draft": draft,
         "written": written,
-        "customers": await visitor.get("billing", "/v1/customers"),
+        "customers": await _customers(visitor, draft["customer_id"]),
+        "products": await _products(visitor),
         "rates": [*choices, *sorted(used - set(choices))],
         "units": [
             *writing.UNITS,
