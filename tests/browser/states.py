@@ -89,7 +89,7 @@ def further(things: dict[str, str]) -> list[State]:
         State("GET /invoices", "owner", 200, "?start=2020-01-01&end=2020-02-01", name="invoices, none"),
         State("GET /invoices/{invoice_id}/history", "owner", 200, name="history"),
         State("GET /customers", "owner", 200, "?q=nothing", name="customers, none found"),
-        State("POST /customers/{customer_id}", "owner", 422, body="name=&email.on=on&sftp.on=on",
+        State("POST /customers/{customer_id}", "owner", 422, body="name=&version=1&email.on=on&sftp.on=on",
               name="customer, refused"),
         State("GET /products", "owner", 200, "?q=nothing", name="products, none found"),
         State("POST /products/{product_id}", "owner", 422, body="name=&price=x&vat=S:0&version=1",
