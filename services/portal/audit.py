@@ -23,6 +23,7 @@ from services.portal.domain.checkpoints import Checkpoints
 from services.portal.store import audit
 from services.portal.store.audit import ChainCheck
 from shared.clock import Clock, system_clock
+from shared.contracts.billing import ProductChanged
 from shared.contracts.identity import ActionRecorded, MembershipChanged, ProfileChanged
 from shared.contracts.portal import AuditSealed
 from shared.contracts.registry import CONTRACTS
@@ -87,7 +88,7 @@ def _entry(event: Event, envelope: Envelope, position: int) -> Entry:
 
 
 def _with_changes(event: Event, entry: Entry, before: Mapping[str, Any] | None) -> Entry:
-    """With what became of a user, a profile or a switch, and what was before."""
+    """With what became of a user, a profile or a switch, and what was before; a product by its name."""
     detail = dict(entry.detail)
     match event:
         case MembershipChanged():
@@ -99,6 +100,8 @@ def _with_changes(event: Event, entry: Entry, before: Mapping[str, Any] | None) 
             del detail["switches"], detail["switches_before"]
             detail |= event.switches
             changes, was = list(event.switches), dict[str, Any](event.switches_before)
+        case ProductChanged():
+            return replace(entry, detail={**detail, "product_name": event.name})
         case _:
             return entry
     return replace(entry, detail={**detail, "changes": changes, **({"was": was} if was else {})})

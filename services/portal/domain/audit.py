@@ -198,5 +198,6 @@ def profile_changes(
 def about(detail: Mapping[str, Any], subject: str, name: str = "") -> str:
     """What an entry is about, as a person knows it: a document's number, a name; else the end of an id
     (ids of one hour begin alike), but of what a person did with himself."""
-    known = detail.get("number") or detail.get("prefix") or detail.get("profile_name") or name
+    kept = (detail.get(field) for field in ("product_name", "number", "prefix", "profile_name"))
+    known = next(filter(None, kept), name)
     return str(known or ("" if "action_id" in detail else f"…{subject[-8:]}"))

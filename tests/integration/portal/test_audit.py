@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,7 +31,7 @@ from services.portal.domain.checkpoints import Checkpoints
 from services.portal.settings import PortalSettings
 from shared.access.projection import project_membership, project_profile
 from shared.clock import system_clock
-from shared.contracts.billing import DraftEdited, SeriesStarted
+from shared.contracts.billing import DraftEdited, ProductChanged, SeriesStarted
 from shared.contracts.identity import ActionRecorded, MembershipChanged, ProfileChanged
 from shared.database import Database, connect
 from shared.events import Actor, Envelope, Event
@@ -242,6 +243,9 @@ async def test_the_journal_says_what_became_of_a_profile_of_a_switch_and_of_whom
         ActionRecorded.model_validate({
             **action, "switches": {"support_access": False}, "switches_before": {"support_access": True},
         }),
+        ProductChanged(product_id=uuid4(), company_id=company, name="Bière brune", description=None,
+                       number="B-1", unit="C62", price=Decimal(5), vat_category="S", vat_rate=Decimal(21),
+                       active=True),
     ]  # fmt: skip
     heard = [(e, happened(e, f"user:{firm.user_id}", n)) for n, e in enumerate(events)]
     async with db.system_transaction() as conn:
@@ -268,10 +272,19 @@ async def test_the_journal_says_what_became_of_a_profile_of_a_switch_and_of_whom
             page = (await client.get(f"/audit?lang={language}")).text
             assert [w for w in words if w not in " ".join(page.split())] == [], language
         about = [re.findall(r'data-label="About">([^<]*)<', page)][0]
-        assert about == ["—", "—", "Luc Petit", "Luc Petit", "Chef", "Chef", "Gérant"]
+        assert about == [
+            "Bière brune",
+            "—",
+            "—",
+            "Luc Petit",
+            "Luc Petit",
+            "Chef",
+            "Chef",
+            "Gérant",
+        ]
         lines = lines_of(await client.get("/audit/export.csv?lang=fr"))
-    assert [line[5] for line in lines][2:] == about[2:]
-    assert "Changements: accès du support (oui → non)" in lines[0][7]
+    assert [line[5] for line in lines][3:] == about[3:]
+    assert "Changements: accès du support (oui → non)" in lines[1][7]
     assert not any("switches" in line[7] or "support=" in line[7] for line in lines)
     await db.close()
 
