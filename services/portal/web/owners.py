@@ -12,6 +12,9 @@ from shared.problems import PROBLEM_BASE, Problem
 
 Owner = Literal["identity", "billing", "delivery"]
 
+MOST_LISTED = 200
+"""So many customers, or products, an answer of billing's holds at most: the first by name."""
+
 
 class OwnerAway(Problem):
     """A part of the platform isn't answering; nothing was lost, try again."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.portal.routes.pages.ways import CHANNELS, shown_ways, ways_of
+from services.portal.web.owners import MOST_LISTED
 from services.portal.web.visitor import Biller, Visitor
 from shared.digits import whole
 from shared.ids import new_id
@@ -23,7 +24,7 @@ ADDRESS = ("line1", "line2", "postcode", "city", "country")
 async def customers(visitor: Biller, q: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Customers whose name holds `q`."""
     found = await visitor.get("billing", "/v1/customers", q=q.strip())
-    return visitor.page("customers/list.html", customers=found, q=q)
+    return visitor.page("customers/list.html", customers=found, q=q, most=MOST_LISTED)
 
 
 @router.get("/customers/new")

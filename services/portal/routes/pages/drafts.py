@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from services.portal.domain import writing
 from services.portal.domain.writing import Written
 from services.portal.store import people
+from services.portal.web.owners import MOST_LISTED
 from services.portal.web.visitor import Biller, Visitor
 from shared.digits import whole
 from shared.ids import new_id
@@ -182,6 +183,7 @@ async def _form(
         "written": written,
         "customers": await _customers(visitor, draft["customer_id"]),
         "products": await _products(visitor),
+        "most": MOST_LISTED,
         "rates": [*choices, *sorted(used - set(choices))],
         "units": [
             *writing.UNITS,

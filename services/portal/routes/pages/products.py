@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from services.portal.domain import writing
 from services.portal.store import people
+from services.portal.web.owners import MOST_LISTED
 from services.portal.web.visitor import Biller, Visitor
 from shared.ids import new_id
 from shared.problems import Problem
@@ -21,7 +22,7 @@ FORM = "products/form.html"
 async def products(visitor: Biller, q: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Products whose name or number holds `q`."""
     found = await visitor.get("billing", "/v1/products", q=q.strip())
-    return visitor.page("products/list.html", products=found, q=q)
+    return visitor.page("products/list.html", products=found, q=q, most=MOST_LISTED)
 
 
 @router.get("/products/new")
