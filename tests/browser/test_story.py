@@ -113,7 +113,7 @@ async def write_and_issue(user: Screen) -> None:
     await page.select_option("#product_id", label="Bière blonde · FUT-20")
     await page.get_by_role("button", name="Ajouter le produit").click()
     await expect(page.locator("[name='line_name']")).to_have_value("Bière blonde")
-    await expect(page.locator("[name='line_price']")).to_have_value("50.00")
+    await expect(page.locator("[name='line_price']")).to_have_value("50,00")
     await page.select_option("[name='line_vat']", "E:0")
     await page.get_by_role("button", name="Ajouter une ligne").click()
     await expect(page.locator("[name='line_name']")).to_have_count(2)

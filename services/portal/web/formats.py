@@ -47,6 +47,12 @@ def number(value: Decimal | str | float, language: str) -> str:
     return str(format_decimal(amount, locale=LOCALES[language], decimal_quantization=False))
 
 
+def typed(value: str, language: str) -> str:
+    """A plain number as one types it in this language; what isn't one stays as it was typed."""
+    plain = value.isascii() and value.lstrip("-").replace(".", "", 1).isdecimal()
+    return value.replace(".", ",") if plain and language != "en" else value
+
+
 def day(value: date | str | None, language: str) -> str:
     """A date, short."""
     found = date.fromisoformat(value) if isinstance(value, str) and value else value
@@ -108,6 +114,7 @@ def filters() -> dict[str, Any]:
         "money": money,
         "unit_price": unit_price,
         "number": number,
+        "typed": typed,
         "day": day,
         "moment": moment,
         "duration": duration,

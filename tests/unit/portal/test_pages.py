@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.portal.domain import writing
-from services.portal.web import session
+from services.portal.web import formats, session
 
 PORTAL = Path(session.__file__).parents[1]
 
@@ -43,6 +43,18 @@ def test_the_way_back_keeps_path_and_query() -> None:
 )  # fmt: skip
 def test_numbers_are_understood_as_people_type_them(typed: str, plain: str) -> None:
     assert writing.plain_number(typed) == plain
+
+
+@pytest.mark.parametrize(
+    ("value", "french", "english"),
+    [("74.50", "74,50", "74.50"), ("-3.5", "-3,5", "-3.5"), ("12", "12", "12"),
+     ("1 234,50", "1 234,50", "1 234,50"),
+     ("1.234,50", "1.234,50", "1.234,50"), ("x.y", "x.y", "x.y"), ("", "", "")],
+)  # fmt: skip
+def test_numbers_stand_in_forms_as_people_type_them(value: str, french: str, english: str) -> None:
+    shown = formats.typed(value, "fr"), formats.typed(value, "nl"), formats.typed(value, "en")
+    assert shown == (french, french, english)
+    assert {writing.plain_number(each) for each in shown} == {writing.plain_number(value)}
 
 
 def test_the_form_and_the_draft_say_the_same() -> None:
