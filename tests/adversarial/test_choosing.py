@@ -87,3 +87,20 @@ async def test_a_tab_left_on_the_old_company_writes_nothing(world: World) -> Non
         answer = await world.page("POST", path, person, old | fields)
         assert answer.status == 409, path
     assert await world.written() == before
+
+
+async def test_a_new_name_is_known_in_every_company(world: World) -> None:
+    """D3: changed once, in the personal settings; others see it wherever one works."""
+    person = world.person("accountant")
+    fields = {"first_name": "Odette", "last_name": "Nouvelle", "language": "nl"}
+    answer = await world.page("POST", "/me", person, world.form(person) | fields)
+    assert answer.status == 303
+    await world.cast.app.tell()
+    user = await user_id(world, person)
+    for service in ("portal", "billing", "delivery"):
+        async with world.cast.app.databases[service].system_transaction() as conn:
+            rows = await conn.fetch(
+                "SELECT first_name, last_name, language FROM access.memberships WHERE user_id = $1",
+                user,
+            )
+        assert [tuple(row) for row in rows] == [("Odette", "Nouvelle", "nl")] * 2, service

@@ -9,11 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import Queue
 
 from tests.mutants.document import DOCUMENT, written
 from tests.mutants.table import Mutant, WrongMutant, check, mutants
-from tests.mutants.trying import ALL_PASSED, copied, pytest, tried
+from tests.mutants.trying import ALL_PASSED, Verdict, copied, end_all, pytest, tried
 
 
 def main() -> int:
@@ -21,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--row", default="", help="of this capability or attack alone")
     parser.add_argument("--area", default="", help="of this table alone")
+    parser.add_argument("--jobs", type=int, default=1, help="so many side by side")
     parser.add_argument("--list", action="store_true", help="what there is; nothing is run")
     parser.add_argument(
         "--baseline", action="store_true", help="the tests must first pass unbroken"
@@ -37,10 +41,10 @@ def main() -> int:
         print(f"{len(chosen)} mutants")
         return 0 if chosen else 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the copy is taken away
-    return campaign(chosen, baseline=given.baseline)
+    return campaign(chosen, baseline=given.baseline, jobs=given.jobs)
 
 
-def campaign(chosen: Sequence[Mutant], *, baseline: bool) -> int:
+def campaign(chosen: Sequence[Mutant], *, baseline: bool, jobs: int = 1) -> int:
     """Try each; the exit status."""
     began, survived = time.monotonic(), 0
     for mutant in chosen:
@@ -49,20 +53,26 @@ def campaign(chosen: Sequence[Mutant], *, baseline: bool) -> int:
         except WrongMutant as wrong:
             print(wrong)
             return 1
-    with copied() as folder:
-        if baseline and not unbroken(folder, chosen):
+    with ExitStack() as stack:
+        folders = Queue[Path]()
+        for _ in range(min(jobs, len(chosen))):
+            folders.put(stack.enter_context(copied()))
+        pool = stack.enter_context(ThreadPoolExecutor(jobs))
+        stack.callback(end_all)
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        if baseline and not unbroken(folders.queue[0], chosen):
             return 1
-        for mutant in chosen:
-            verdict = tried(folder, mutant)
-            if verdict.killed:
-                print(
-                    f"killed {mutant.row} in {verdict.seconds:.0f} s by {verdict.killer}",
-                    flush=True,
-                )
-            else:
-                survived += 1
-                print(f"SURVIVED {mutant.row}: {mutant.breaks} ({verdict.why}: "
-                      f"{', '.join(mutant.tests)})\n{verdict.output[-2000:]}", flush=True)  # fmt: skip
+
+        def try_it(mutant: Mutant) -> Verdict:
+            folder = folders.get()
+            try:
+                return tried(folder, mutant)
+            finally:
+                folders.put(folder)
+
+        for mutant, verdict in zip(chosen, pool.map(try_it, chosen), strict=True):
+            survived += not verdict.killed
+            print(told(mutant, verdict), flush=True)
     minutes = (time.monotonic() - began) / 60
     print(
         f"{len(chosen) - survived} of {len(chosen)} killed, {survived} survived, {minutes:.1f} min"
@@ -70,9 +80,19 @@ def campaign(chosen: Sequence[Mutant], *, baseline: bool) -> int:
     return 1 if survived else 0
 
 
+def told(mutant: Mutant, verdict: Verdict) -> str:
+    """What became of it, in a line; of a survivor with what pytest printed last."""
+    if verdict.killed:
+        return f"killed {mutant.row} in {verdict.seconds:.0f} s by {verdict.killer}"
+    tests = ", ".join(mutant.tests)
+    why = f"SURVIVED {mutant.row}: {mutant.breaks} ({verdict.why}: {tests})"
+    return f"{why}\n{verdict.output[-2000:]}"
+
+
 def unbroken(folder: Path, chosen: Sequence[Mutant]) -> bool:
     """Whether their tests pass as things are."""
-    code, _, output = pytest(folder, sorted({test for mutant in chosen for test in mutant.tests}))
+    tests = sorted({test for mutant in chosen for test in mutant.tests})
+    code, _, output = pytest(folder, tests, seconds=None)
     print(output[-2000:] if code != ALL_PASSED else "unbroken, all of their tests pass", flush=True)
     return code == ALL_PASSED
 

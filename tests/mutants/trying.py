@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -90,7 +89,12 @@ def tried(folder: Path, mutant: Mutant) -> Verdict:
     )
 
 
-def pytest(folder: Path, arguments: Sequence[str]) -> tuple[int | None, Path, str]:
+_running: set["subprocess.Popen[str]"] = set()
+
+
+def pytest(
+    folder: Path, arguments: Sequence[str], *, seconds: float | None = LONGEST
+) -> tuple[int | None, Path, str]:
     """Run it there; the exit code (None: took too long), the report, and what it printed."""
     report = folder / "report.xml"
     report.unlink(missing_ok=True)
@@ -100,24 +104,22 @@ def pytest(folder: Path, arguments: Sequence[str]) -> tuple[int | None, Path, st
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
+    _running.add(running)
     try:
-        output, _ = running.communicate(timeout=LONGEST)
+        output, _ = running.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return None, report, ""
+        running.kill()
+        output, _ = running.communicate()
+        return None, report, output
     finally:
-        _end(running)
+        _running.discard(running)
     return running.returncode, report, output
 
 
-def _end(running: "subprocess.Popen[str]") -> None:
-    """Nothing that the tests started stays: first the fixtures' own end, then the group's."""
-    if running.poll() is None:
-        running.send_signal(signal.SIGINT)
-        try:
-            running.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
+def end_all() -> None:
+    """Whatever still runs is ended; what it has started ends with it (deploy.local.process)."""
+    for running in list(_running):
+        running.kill()
 
 
 def _named(report: Path, outcome: str) -> list[str]:

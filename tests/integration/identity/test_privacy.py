@@ -228,10 +228,17 @@ async def test_support_has_access_only_while_the_switch_is_on(identity: Identity
         assert await privacy.make_support(conn, support.email)
     await db.close()
     enter = f"/v1/support/companies/{owner.company_id}"
+
+    async def listed() -> bool:
+        found = (await support.call("GET", "/v1/support/companies")).json()
+        return owner.company_id in {company["company_id"] for company in found}
+
     assert (await owner.call("POST", enter)).status_code == 403
     assert (await support.call("POST", enter)).status_code == 403
+    assert not await listed()
     switch = f"/v1/companies/{owner.company_id}/privacy"
     await owner.call("PUT", switch, json={"support_access": True, "require_two_factor": False})
+    assert await listed()
     assert (await support.call("POST", enter)).status_code == 201
     inside = await identity.sign_in(support.email, owner.company_id)
     assert (await inside.call("GET", f"/v1/companies/{owner.company_id}")).status_code == 200
