@@ -34,6 +34,8 @@ class Authenticator:
     credential_id: bytes = field(default_factory=lambda: os.urandom(32))
     key: EllipticCurvePrivateKey = field(default_factory=lambda: generate_private_key(SECP256R1()))
     count: int = 0
+    step: int = 1
+    """How it counts its answers; 0: as passkeys that are kept in several devices, which don't."""
 
     def made(self, options: dict[str, Any]) -> dict[str, Any]:
         """What `navigator.credentials.create` gives for these options."""
@@ -49,7 +51,7 @@ class Authenticator:
 
     def answer(self, options: dict[str, Any]) -> dict[str, Any]:
         """What `navigator.credentials.get` gives."""
-        self.count += 1
+        self.count += self.step
         data = self._data(PRESENT | VERIFIED)
         client = self._client("webauthn.get", options["challenge"])
         signed = self.key.sign(data + hashlib.sha256(client).digest(), ECDSA(SHA256()))

@@ -60,6 +60,7 @@ async def token(world: World, session: str) -> int:
 
 async def test_a_passkey_opens_the_session_and_its_answer_no_other(world: World) -> None:
     person, made = await enrolled(world)
+    made.step = 0
     session = await first_step(world, person)
     assert await token(world, session) == 403
     credential = made.answer(await asked(world, session))
