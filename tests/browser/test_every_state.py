@@ -1,5 +1,6 @@
 """Every page in every state, in three languages, on a desktop and on a phone: axe finds no flaw, nothing
-is wider than the window. Pages are those of the router: a new one without a case fails."""
+is wider than the window. Pages are those of the router: a new one without a case fails. Colours are judged
+in every language: words of another length lie elsewhere. There is one set of them, light."""
 
 import asyncio
 from typing import Any
@@ -20,7 +21,7 @@ WIDTHS = (1280, 360)
 TABS = 2
 AXE = Axe().axe_script
 RUN = (
-    "colours => axe.run({resultTypes: ['violations'], rules: {'color-contrast': {enabled: colours}}})"
+    "axe.run({resultTypes: ['violations']})"
     ".then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html))"
 )
 WIDEST = (
@@ -121,8 +122,7 @@ class _Served:
         await page.evaluate(AXE)
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 800})
-            # colours, half of the work, are the same in every language
-            wrong = await page.evaluate(RUN, language == words.DEFAULT)
+            wrong = await page.evaluate(RUN)
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 wrong += ["too wide", *await page.evaluate(WIDEST)]
             found += [f"{width}: {text[:160]}" for text in wrong]

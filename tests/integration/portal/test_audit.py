@@ -121,6 +121,8 @@ async def test_what_is_shown_is_what_is_exported_by_every_filter(
             shown = await every_row(client, f"/audit?{query}")
             exported = lines_of(await client.get(f"/audit/export.csv?{query}"))
             assert (len(shown), len(exported)) == (count, count), query
+            said = f"{count} actions" if count else "No actions"
+            assert said in (await client.get(f"/audit?{query}&lang=en")).text, query
             assert [r.split()[0] for r in shown] == [line[0] for line in exported], query
             book = (await client.get(f"/audit/export.xlsx?{query}")).content
             sheet = zipfile.ZipFile(io.BytesIO(book)).read("xl/worksheets/sheet1.xml")

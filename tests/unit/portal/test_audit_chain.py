@@ -32,7 +32,7 @@ def chain(length: int) -> list[Entry]:
     for position in range(1, length + 1):
         entry = Entry(
             position, uuid4(), BEGAN + timedelta(minutes=position), None, "user:1", "invoice.issued",
-            f"subject {position}", "", {"number": f"F-{position}"}, b"",
+            f"subject {position}", "", {"number": f"F-{position}"}, b"", "203.0.113.0/24",
         )  # fmt: skip
         entry = replace(entry, hash=link(before, entry))
         entries.append(entry)
@@ -58,6 +58,7 @@ def test_a_whole_chain_holds() -> None:
     [
         ("a field changed", lambda e: [*e[:9], replace(e[9], actor="user:2"), *e[10:]], [10]),
         ("a detail changed", lambda e: [*e[:9], replace(e[9], detail={}), *e[10:]], [10]),
+        ("an origin changed", lambda e: [*e[:9], replace(e[9], origin="198.51.100.0/24"), *e[10:]], [10]),
         ("an entry removed", lambda e: [*e[:9], *e[10:]], [10]),
         ("the end cut off", lambda e: e[:15], [16]),
         ("two entries exchanged",

@@ -18,6 +18,34 @@ def test_a_template_has_neither_inline_script_nor_style_nor_unescaped_text(path:
     assert not re.search(r"\|\s*safe|autoescape", text)
 
 
+NAMES = {
+    "Facteur",
+    "CSV",
+    "XLSX",
+    "GDPR",
+    "IBAN",
+    "BIC",
+    "SFTP",
+    "UBL",
+    "PDF",
+    "SHA",
+    "Factur",
+    "Peppol",
+}
+"""What is called so in every language."""
+
+
+@pytest.mark.parametrize("path", sorted(PORTAL.rglob("*.html")), ids=lambda p: p.name)
+def test_a_template_says_nothing_by_itself(path: Path) -> None:
+    """All words are the catalogues': text, and attributes that are read out or shown."""
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text("utf-8"), flags=re.DOTALL)
+    text = re.sub(r"<(code|svg|script)\b.*?</\1>", "", text, flags=re.DOTALL)
+    read = re.findall(r'\s(?:aria-label|title|placeholder|alt)="([^"]*)"', text)
+    said = re.sub(r"""<[^>]*>|&[a-z]+;|[\w-]+="[^"]*\"""", " ", text)
+    words = {w for part in [said, *read] for w in re.findall(r"[^\W\d_]{2,}", part)}
+    assert words - NAMES == set()
+
+
 def test_no_markup_in_python() -> None:
     found = [p for p in PORTAL.rglob("*.py") if re.search(r"[\"']\s*</?[a-z]+[ >]", p.read_text())]
     assert found == []
