@@ -58,6 +58,18 @@ async def test_every_day_somebody_signs_in_and_no_token_is_refused_before_its_ti
     assert len(used) == 4, "a key signs for a month"
 
 
+async def test_a_token_of_a_key_s_last_minute_is_good_for_as_long_as_any(
+    db: Database, box: SecretBox
+) -> None:
+    """Where nobody has signed in for a month, the old key signs until everybody knows the next one."""
+    first = await signs(db, box, BEGAN)
+    when = BEGAN + keys.SIGNS_FOR - timedelta(minutes=1)
+    assert await signs(db, box, when) == first
+    known = await published(db)
+    assert len(known) == 2
+    assert known[first][1] >= when + tokens.LIFETIME
+
+
 async def test_a_key_that_has_just_been_made_doesnt_sign_yet(db: Database, box: SecretBox) -> None:
     first = await signs(db, box, BEGAN)
     async with db.system_transaction() as conn:
