@@ -33,9 +33,9 @@ async def tried(cast: Cast, route: Route, name: str, expected: str = "", who: st
     headers, body = _presented(route, person), Template(route.body).substitute(things)
     if route.body:
         headers["content-type"] = route.content_type or (
-            "application/x-www-form-urlencoded" if _is_page(route) else "application/json"
+            "application/x-www-form-urlencoded" if is_page(route) else "application/json"
         )
-    if _is_page(route) and route.method == "POST":
+    if is_page(route) and route.method == "POST":
         headers["origin"] = PAGES
         body = f"{person.form}&{body}"
         headers["content-type"] = "application/x-www-form-urlencoded"
@@ -57,12 +57,12 @@ async def tried(cast: Cast, route: Route, name: str, expected: str = "", who: st
     return Cell(route, who or name, expected, _found(answer), answer, published)
 
 
-def _is_page(route: Route) -> bool:
+def is_page(route: Route) -> bool:
     return route.service == "portal" and not route.path.startswith(("/api/", "/health", "/openapi"))
 
 
 def _presented(route: Route, person: Person) -> dict[str, str]:
-    if _is_page(route):
+    if is_page(route):
         pairs = {"facteur_session": person.session, "facteur_token": person.token}
         cookies = "; ".join(f"{name}={value}" for name, value in pairs.items() if value)
         return {"cookie": cookies} if cookies else {}
