@@ -94,6 +94,40 @@ async def test_a_missing_precondition_refuses_in_its_own_words_and_changes_nothi
     assert (await published(running, company), await portal_rows(running)) == ([], 0)
 
 
+async def test_what_is_missing_since_the_warning_refuses_the_confirmation(
+    running: Platform,
+) -> None:
+    """The users concerned are the same still: it isn't the warning that is stale."""
+    firm = await running.firm()
+    company = await running.company(firm)
+    await running.user(firm, company)
+    await running.subscribe(company, "invoicing")
+    portal = await heard_of(firm, company, 1)
+    path = f"/api/v1/companies/{company}/portal/billing"
+    change = {"enabled": True, "profile_ids": [profile(portal, "Gérant")]}
+    seen = (await firm.at("portal").post(f"{path}/preview", json=change)).json()
+    await running.subscribe(company)
+    refused = await firm.at("portal").put(path, json={**change, "preview": seen["preview"]})
+    assert (refused.status_code, refused.json()["type"]) == (
+        409,
+        "urn:facteur:problem:not-subscribed",
+    )
+    await running.subscribe(company, "invoicing")
+    legal = f"/v1/companies/{company}/legal-information"
+    assert (
+        await firm.at("identity").put(legal, json={**SELLER, "vat_number": ""})
+    ).status_code == 200
+
+    async def heard() -> bool:
+        found = (await firm.at("portal").get(f"/api/v1/companies/{company}/portal")).json()
+        return bool(found["missing_legal_fields"])
+
+    await eventually(heard)
+    refused = await firm.at("portal").put(path, json={**change, "preview": seen["preview"]})
+    assert (refused.status_code, refused.json()["missing"]) == (422, ["vat_number"])
+    assert (await published(running, company), await portal_rows(running)) == ([], 0)
+
+
 async def test_without_the_right_there_is_no_button_and_the_address_answers_403(
     running: Platform,
 ) -> None:
@@ -112,6 +146,7 @@ async def test_without_the_right_there_is_no_button_and_the_address_answers_403(
     for path in ("/companies/portal", "/companies/portal/edit"):
         refused = await pages.get(f"{path}?company={company}")
         assert (refused.status_code, "contact your administrator" in refused.text) == (403, True)
+        assert (await pages.get(path)).status_code == 403  # nor with no company chosen yet
     assert (await pages.post("/companies/portal/confirm", company=str(company))).status_code == 403
 
 
@@ -139,6 +174,8 @@ async def test_the_whole_way_and_the_cut_within_two_seconds(running: Platform) -
         admin, company, [profile(portal, "Comptable")], gains=[accountant], loses=[manager]
     )
     await eventually(lambda: both(reaches(inside, 403), reaches(outside, 200)), WITHIN, 0.01)
+    # what is so already is told to nobody
+    await confirmed(admin, company, [profile(portal, "Comptable")], gains=[], loses=[])
     first, second = await told(running, company)
     for event, topic, name in (
         (first, "billing.enabled", "Gérant"),
@@ -218,6 +255,21 @@ async def test_a_stale_warning_is_refused_and_shown_anew(running: Platform) -> N
     assert refused.status_code == 409
     assert newcomer in named(refused.text, "gains")
     assert await published(running, company) == []
+
+
+async def test_who_was_removed_is_in_no_warning(running: Platform) -> None:
+    firm = await running.firm()
+    company = await running.company(firm)
+    stays, goes = [await running.user(firm, company) for _ in range(2)]
+    await running.subscribe(company, "invoicing")
+    portal = await heard_of(firm, company, 2)
+    users = f"/v1/companies/{company}/users"
+    api = firm.at("identity")
+    gone = next(u for u in (await api.get(users)).json() if u["email"] == goes)
+    assert (await api.delete(f"{users}/{gone['user_id']}")).status_code == 204
+    await heard_of(firm, company, 1)
+    admin = await pages_of(running, firm)
+    await confirmed(admin, company, [profile(portal, "Gérant")], gains=[stays], loses=[])
 
 
 async def test_what_somebody_else_changed_meanwhile_is_not_overwritten(running: Platform) -> None:

@@ -98,6 +98,20 @@ async def test_of_500_companies_497_are_enabled_and_3_listed_with_their_reasons(
         assert lines[7][4] == "VAT number"
 
 
+async def test_a_second_click_that_comes_late_changes_nothing(db: Database) -> None:
+    """All is done by then, and no longer as the warning showed it: that is no reason to refuse."""
+    firm = await new_firm(db, 3, {})
+    caller, chosen = await firm.principal(db), list(firm.companies.values())
+    made = await deployment.propose(db, caller, chosen, ON, system_clock)
+    await deployment.confirm(db, caller, made, system_clock)
+    assert await deployment.work_off(db, system_clock) == 3
+    done = (await deployment.look(db, caller, made)).row
+    await deployment.confirm(db, caller, made, system_clock)
+    assert (await deployment.look(db, caller, made)).row == done
+    assert await deployment.work_off(db, system_clock) == 0
+    assert Counter((await told(db)).values()) == {1: 3}
+
+
 async def test_the_refused_are_tried_again_and_nobody_else(db: Database) -> None:
     firm = await new_firm(db, 6, {2: ("vat_number",), 5: ("vat_number",)})
     caller, chosen = await firm.principal(db), list(firm.companies.values())
