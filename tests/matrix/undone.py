@@ -104,10 +104,11 @@ class UndoneDatabase(Database):
         self._levels.append(Level())
 
     async def undo(self) -> None:
-        level = self._levels.pop()
-        if level.around is not None:
-            await level.around.rollback()
-            self._scope = level.scope
+        async with self.lock:  # a request that failed may have left something running
+            level = self._levels.pop()
+            if level.around is not None:
+                await level.around.rollback()
+                self._scope = level.scope
 
     async def _ready(self) -> None:
         """The levels that were only announced begin."""
@@ -121,9 +122,10 @@ class UndoneDatabase(Database):
 
     async def published(self) -> int:
         """How many events were written since the last `begin`."""
-        if self._levels[-1].around is None:
-            return 0
-        return await self._events() - (self._levels[-2].events or 0)
+        async with self.lock:
+            if self._levels[-1].around is None:
+                return 0
+            return await self._events() - (self._levels[-2].events or 0)
 
     async def _events(self) -> int:
         return int(await self.conn.fetchval("SELECT count(*) FROM outbox"))
