@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 
-from shared import http, inbox, metrics, outbox, telemetry
+from shared import edge, http, inbox, metrics, outbox, telemetry
 from shared.access.guard import Guard
 from shared.access.keys import Keys
 from shared.bus import Bus, LaneHealth
@@ -247,7 +247,7 @@ def make_app(service: Service, **options: Any) -> FastAPI:
     app.state.service = service
     http.install(app)
     app.add_middleware(
-        http.Edge, max_body=service.settings.max_body_bytes, body_limits=service.body_limits
+        edge.Edge, max_body=service.settings.max_body_bytes, body_limits=service.body_limits
     )
     _add_health(app, service)
     return app

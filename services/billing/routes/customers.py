@@ -11,7 +11,7 @@ from services.billing.commands import customers as commands
 from services.billing.commands import series as series_commands
 from services.billing.commands.customers import CustomerState
 from services.billing.context import Ctx
-from shared.http import Biller, InvoicesBiller, InvoicesWriter
+from shared.callers import Biller, InvoicesBiller, InvoicesWriter
 
 router = APIRouter(prefix="/v1", tags=["customers"])
 

@@ -18,7 +18,7 @@ from services.billing.domain.drafting import DraftContent
 from services.billing.domain.errors import AlreadyIssued
 from services.billing.domain.numbering import day_at, file_name
 from services.billing.store import invoices
-from shared.http import InvoicesBiller, InvoicesWriter
+from shared.callers import InvoicesBiller, InvoicesWriter
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound, Problem
 

@@ -10,7 +10,7 @@ from services.billing import views
 from services.billing.commands import products as commands
 from services.billing.commands.products import ProductState
 from services.billing.context import Ctx
-from shared.http import Biller
+from shared.callers import Biller
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 

@@ -13,7 +13,7 @@ from services.delivery.commands.receptions import ReceptionBody
 from services.delivery.context import Context, context
 from services.delivery.domain.progress import DeliveryState
 from services.delivery.store import received
-from shared.http import Biller, DocumentsKeeper, InvoicesBiller, PurchasesKeeper
+from shared.callers import Biller, DocumentsKeeper, InvoicesBiller, PurchasesKeeper
 from shared.problems import NotFound
 
 router = APIRouter(prefix="/v1", tags=["delivery"])

@@ -11,7 +11,7 @@ from services.identity.routes.person import Ctx
 from services.identity.routes.sessions import Body, LegalBody
 from services.identity.store import companies as store
 from shared.access.rights import AppName
-from shared.http import Caller
+from shared.callers import Caller
 from shared.problems import Forbidden, NotFound
 
 router = APIRouter(prefix="/v1", tags=["companies"])

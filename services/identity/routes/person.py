@@ -8,7 +8,7 @@ from services.identity.commands.attempts import Limits, Origin
 from services.identity.context import Context, context
 from services.identity.domain.errors import PeopleOnly
 from shared.access.guard import Principal
-from shared.http import AnyCaller, Caller, client_address
+from shared.callers import AnyCaller, Caller, client_address
 
 Ctx = Annotated[Context, Depends(context)]
 

@@ -12,7 +12,7 @@ from services.identity.routes.person import Ctx, EnrolledPerson, From, SettledPe
 from services.identity.routes.sessions import Body, Name, Password
 from services.identity.store import api_keys as key_store
 from services.identity.store import privacy as store
-from shared.http import Caller
+from shared.callers import Caller
 from shared.problems import Unauthenticated
 
 router = APIRouter(prefix="/v1", tags=["privacy"])

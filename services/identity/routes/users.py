@@ -18,7 +18,7 @@ from services.identity.store import privacy
 from services.identity.store.profiles import ProfileRow
 from services.identity.store.users import UserRow
 from shared.access.rights import ALL_RIGHTS, APPS, USER_MANAGEMENT
-from shared.http import Caller
+from shared.callers import Caller
 from shared.ids import new_id
 from shared.problems import Invalid
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.portal.commands import activation
 from services.portal.context import Context, context
 from services.portal.domain.activation import INVOICING_OPTION, Member, Situation
-from shared.http import Caller
+from shared.callers import Caller
 
 router = APIRouter(prefix="/api/v1", tags=["portal"])
 

@@ -15,8 +15,8 @@ from services.portal.context import Context, context
 from services.portal.spreadsheet import CSV
 from services.portal.store import audit
 from services.portal.store.audit import Filter
+from shared.callers import Caller
 from shared.database import Database
-from shared.http import Caller
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 

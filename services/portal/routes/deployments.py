@@ -12,7 +12,7 @@ from services.portal.context import Context, context
 from services.portal.domain.deployment import OUTCOMES, Order
 from services.portal.store import companies, deployments
 from services.portal.store.companies import CompanyFilter, State
-from shared.http import Caller
+from shared.callers import Caller
 
 router = APIRouter(prefix="/api/v1", tags=["deployments"])
 

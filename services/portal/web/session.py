@@ -13,7 +13,7 @@ from fastapi import Request
 
 from services.portal.settings import PortalSettings
 from services.portal.web.owners import Owners
-from shared.http import client_address
+from shared.callers import client_address
 from shared.problems import Forbidden, Unauthenticated
 
 REFRESH_BEFORE_SECONDS = 120

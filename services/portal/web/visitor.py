@@ -15,7 +15,7 @@ from services.portal.web.problems import field_errors, problem_text
 from services.portal.web.rendering import render
 from shared.access.guard import Principal
 from shared.access.rights import DOCUMENT_MANAGEMENT, INVOICING, MASS_DEPLOYMENT, AppName
-from shared.http import client_address
+from shared.callers import client_address
 from shared.problems import Conflict, Forbidden, NotFound, Problem, Unauthenticated
 from shared.telemetry import current_trace_id
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from opentelemetry.sdk.trace import TracerProvider
 
-from shared import http, telemetry
+from shared import edge, telemetry
 from shared.logs import JsonLines, acting_company, acting_for
 from shared.service import OWN_TELEMETRY
 
@@ -35,7 +35,7 @@ async def test_a_line_carries_the_trace_the_span_and_the_company_of_its_request(
     tracer = TracerProvider().get_tracer("facteur")
     monkeypatch.setattr(telemetry, "tracer", tracer)
     app, company = FastAPI(telemetry=OWN_TELEMETRY), uuid4()
-    app.add_middleware(http.Edge, max_body=1000)
+    app.add_middleware(edge.Edge, max_body=1000)
     app.state.service = SimpleNamespace(settings=SimpleNamespace(trusted_proxies=()))
 
     @app.get("/for/{company}")
