@@ -1,5 +1,6 @@
 """The dashboards' figures are those of the services that own the facts, and change by themselves."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -202,7 +203,10 @@ async def test_an_open_dashboard_hears_of_a_new_document_and_a_firm_of_its_compa
         page = (await who.get(path.removesuffix("/events"))).text
         pulse = re.search(rf'{path}\?seen=(\d+)"', page)
         at = pulse.group(1) if pulse else "0"
-        async with who.client.stream("GET", f"{path}?seen={at}") as stream:
+        async with (
+            asyncio.timeout(30),
+            who.client.stream("GET", f"{path}?seen={at}") as stream,
+        ):
             await issue(biller, client)
             async for line in stream.aiter_lines():
                 if line == "event: changed":
