@@ -19,9 +19,9 @@ async def reach(page: Page, selector: str) -> None:
     """By Tab, from where one is; the focus must be seen."""
     for _ in range(FAR):
         await page.keyboard.press("Tab")
-        focused = page.locator(":focus")
-        if await focused.count() and await focused.evaluate("(e, s) => e.matches(s)", selector):
-            await eventually(partial(focused.evaluate, SEEN), 3)  # scrolling takes its time
+        if await page.evaluate("s => document.activeElement.matches(s)", selector):
+            # scrolling takes its time
+            await eventually(partial(page.locator(":focus").evaluate, SEEN), 3)
             return
     raise AssertionError(f"Tab doesn't reach {selector} on {page.url}")
 
@@ -96,6 +96,10 @@ async def invoices(running: Platform, chromium: Browser, email: str) -> None:
     await write(page, "#buyer_reference", "PO 7")
     await write(page, "[name=line_name]", "Bière")
     await write(page, "[name=line_price]", "50")
+    await reach(page, "#add-line")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[name=line_name]")).to_have_count(2)
+    await expect(page.locator("#add-line")).to_be_focused()  # one goes on from where one was
     await enter(page, "main form button[value=save]")
     await expect(page.locator("[name=line_name]")).to_have_value("Bière")
     assert user.said == []

@@ -57,6 +57,8 @@ class Alone:
 
         headers = {"content-type": "application/json"}
         await self.database.begin()
+        async with self.database.system_transaction():
+            pass  # what begins by itself has begun: the same for each
         await asyncio.sleep(0)
         self.done.clear()
         answer = await request(watched, "POST", path, headers, json.dumps(body).encode())
@@ -141,7 +143,7 @@ async def test_the_same_is_done_for_whoever_it_is_about(
     assert hashed == [hashes] * len(asked)
     assert len({(status, said) for status, said, _, _ in answers}) == 1
     first = answers[0][2]
-    assert len(first) > 5
+    assert len(first) >= 5
     for email, (_, _, before, _) in zip(asked, answers, strict=True):
         assert before == first, email
 
