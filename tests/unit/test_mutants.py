@@ -9,7 +9,7 @@ from tests.mutants.document import DOCUMENT, written
 from tests.mutants.table import Mutant, WrongMutant, check, mutants, rows
 from tests.mutants.trying import tried
 
-COVERED = [f"P{n}" for n in range(1, 8)] + [f"D{n}" for n in range(1, 15)] + ["S6"]
+COVERED = [f"P{n}" for n in range(1, 13)] + [f"D{n}" for n in range(1, 15)] + ["S6"]
 """The rows that must have a mutant."""
 
 PRICE = Mutant(
