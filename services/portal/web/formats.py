@@ -14,28 +14,28 @@ ZONE = ZoneInfo("Europe/Paris")
 LOCALES = {"fr": "fr_FR", "nl": "nl_BE", "en": "en_GB"}
 
 
-def money(value: Decimal | str | None, currency: str, language: str) -> str:
+def money(
+    value: Decimal | str | None, currency: str, language: str, *, to_the_cent: bool = True
+) -> str:
     """`1 234,50 €`; what isn't a number is shown as it is."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return str(value or "")
+    locale = LOCALES[language]
     try:
-        return str(format_currency(amount, currency or "EUR", locale=LOCALES[language]))
+        return str(
+            format_currency(
+                amount, currency or "EUR", locale=locale, decimal_quantization=to_the_cent
+            )
+        )
     except (ValueError, LookupError):
         return f"{amount} {currency}"
 
 
 def unit_price(value: Decimal | str | None, currency: str, language: str) -> str:
     """The same for what one unit costs, with all the decimals that it has (BT-146)."""
-    try:
-        amount = Decimal(str(value)).normalize()
-    except InvalidOperation:
-        return str(value or "")
-    if amount == amount.quantize(Decimal("0.01")):
-        return money(value, currency, language)
-    locale = LOCALES[language]
-    return str(format_currency(amount, currency, locale=locale, decimal_quantization=False))
+    return money(value, currency, language, to_the_cent=False)
 
 
 def number(value: Decimal | str | float, language: str) -> str:
