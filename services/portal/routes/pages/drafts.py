@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from services.portal.domain import writing
 from services.portal.domain.writing import Written
-from services.portal.store import people
+from services.portal.routes.pages.rates import rates_of
 from services.portal.web.owners import MOST_LISTED
 from services.portal.web.visitor import Biller, Visitor
 from shared.digits import whole
@@ -25,7 +25,7 @@ MAX_LINES = 500
 @router.get("/invoices/new")
 async def new_invoice(visitor: Biller, customer_id: str = "") -> Response:
     """An empty form; the draft's id is made here, so that sending twice makes one."""
-    rates = await _rates(visitor)
+    rates = await rates_of(visitor)
     lines = [{**writing.EMPTY_LINE, "vat": rates[0]}]
     written = Written(dict.fromkeys(writing.HEAD, ""), lines, {"vat": rates[0]})
     draft = {
@@ -168,15 +168,10 @@ async def _customers(visitor: Visitor, chosen: str) -> list[dict[str, Any]]:
     return listed
 
 
-async def _rates(visitor: Visitor) -> list[str]:
-    async with visitor.request.app.state.service.database.system_transaction() as conn:
-        return writing.rates_for(await people.country_of(conn, visitor.me.company_id))
-
-
 async def _form(
     visitor: Visitor, draft: dict[str, Any], written: Written, problem: Problem | None = None
 ) -> Response:
-    choices = await _rates(visitor)
+    choices = await rates_of(visitor)
     used = {line["vat"] for line in written.lines} - {""}
     values = {
         "draft": draft,

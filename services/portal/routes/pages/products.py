@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.portal.domain import writing
-from services.portal.store import people
+from services.portal.routes.pages.rates import rates_of
 from services.portal.web.owners import MOST_LISTED
 from services.portal.web.visitor import Biller, Visitor
 from shared.ids import new_id
@@ -78,8 +78,7 @@ async def _form(
     version: object,
     problem: Problem | None = None,
 ) -> Response:
-    async with visitor.request.app.state.service.database.system_transaction() as conn:
-        rates = writing.rates_for(await people.country_of(conn, visitor.me.company_id))
+    rates = await rates_of(visitor)
     used, unit = values.get("vat") or rates[0], values.get("unit") or "C62"
     shown: dict[str, Any] = {
         "product_id": product_id,
