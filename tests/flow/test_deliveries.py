@@ -12,11 +12,18 @@ from deploy.local.broker import Broker
 from deploy.local.peers.mailbox import Mailbox, Options
 from tests.conftest import DatabaseFactory
 from tests.flow.test_issue_to_proof import customer, issue
+from tests.flow.test_signals import HOST_KEY
 from tests.integration.portal.conftest import pages_of
 from tests.platform import Person, Platform, platform
 from tests.services import eventually
 
 EMAIL = {"channel": "email", "settings": {"to": ["achats@comptoir.example"]}}
+FILES = {
+    "channel": "sftp",
+    "settings": {"host": "files.example", "user": "facteur", "host_key": HOST_KEY},
+    "password": "facteur",
+}
+"""Due at once, and so until a worker takes it: it carries no PDF."""
 DELIVERIES = re.compile(r'<td class="main"><a href="/invoices/([0-9a-f-]{36})"')
 
 
@@ -53,12 +60,12 @@ async def in_state(person: Person, state: str) -> list[dict[str, Any]]:
 
 async def test_deliveries_are_listed_a_page_at_a_time(running: Platform) -> None:
     biller = await running.biller()
-    client = await customer(biller, EMAIL)
+    client = await customer(biller, FILES)
     for _ in range(5):
         await issue(biller, client)
     everything = await planned(biller, 5)
     api, found = biller.at("delivery"), []
-    path: str | None = "/v1/deliveries?state=waiting&limit=2"
+    path: str | None = "/v1/deliveries?state=due&limit=2"
     sizes = []
     while path:
         answer = await api.get(path)
