@@ -34,6 +34,7 @@ seconds = 1
 longest = 4
 """
 SERVICES = ("identity", "portal", "billing", "delivery")
+LOGS = ("billing", "delivery", "delivery-email-1")
 LINE = {
     "quantity": "2",
     "price": {"net": "50.00"},
@@ -136,7 +137,21 @@ class Issuer:
             ]
             known = [(d["channel"], d["state"]) for d in shown.json().get("deliveries", [])]
             found.append(f"billing knows {known}; delivery has {deliveries}")
+        found += [f"{service} says {await self._health(service)}" for service in SERVICES]
+        found += [f"the log of {name} ends with\n{self._last_words(name)}" for name in LOGS]
         return "never settled:\n" + "\n".join(found)
+
+    async def _health(self, service: str) -> str:
+        async with httpx.AsyncClient(timeout=5) as client:
+            try:
+                return (await client.get(f"{self.stack.url(service)}/health/ready")).text
+            except httpx.TransportError as error:
+                return repr(error)
+
+    def _last_words(self, name: str) -> str:
+        """What a program said last, beside its tries to reach what was away."""
+        lines = (self.stack.root / "logs" / f"{name}.log").read_text().splitlines()
+        return "\n".join([line for line in lines if '"aiokafka"' not in line][-12:])
 
     def each_peer_has_one(self, invoices: list[dict[str, Any]]) -> None:
         """By the peers' own count. An e-mail whose outcome nobody can know waits for a person."""
