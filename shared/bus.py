@@ -20,6 +20,10 @@ from shared.topics import MAX_RECORD_BYTES, client_options, retry_topic
 
 log = logging.getLogger(__name__)
 
+METADATA_SECONDS = 30
+"""How long a lane may work with what it knew of topics and their partitions (aiokafka's default is five
+minutes): whatever it missed while the broker was starting, it learns then."""
+
 
 @dataclass
 class LaneHealth:
@@ -49,7 +53,9 @@ class Bus:
             decoder=_decode,
             graceful_timeout=20,
             allow_auto_create_topics=False,
-            logger=None,
+            metadata_max_age_ms=METADATA_SECONDS * 1000,
+            logger=log,
+            log_level=logging.DEBUG,
             **_security(self.kafka),
         )
 

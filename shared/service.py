@@ -29,6 +29,7 @@ from shared.problems import NotReady
 from shared.relay import Relay
 from shared.settings import KafkaSettings, ServiceSettings
 from shared.topics import dead_letter_topic, ensure_topics, retry_topic
+from shared.waiting import told_to_end
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,10 @@ class Service:
         while True:
             try:
                 await loop(self)
+            except asyncio.CancelledError:
+                if told_to_end():
+                    raise
+                log.exception("a background loop was cut off and begins again")
             except Exception:
                 log.exception("a background loop begins again")
             await asyncio.sleep(1)

@@ -1,4 +1,4 @@
-"""How loops rest between their turns."""
+"""How loops rest between their turns, and what ends them."""
 
 import asyncio
 from contextlib import suppress
@@ -13,3 +13,10 @@ async def rest(woken: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await woken.wait()
+
+
+def told_to_end() -> bool:
+    """Whether somebody cancelled this task; else a CancelledError is of a future that it waited for, as
+    drivers cancel when their connection goes, and a loop that it ends would be missed by nobody."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -34,6 +35,8 @@ LEASE = timedelta(seconds=20)
 POLL_SECONDS = 0.5
 WAITS = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1))
 
+LONGEST_SECONDS = 60.0
+"""A document that takes longer ends its worker (one of 10,000 lines takes three)."""
 RENDER_NICENESS = 2
 LEISURE_SECONDS = 2.0
 """So long after the last issue the PDFs that nobody waits for are made."""
@@ -41,12 +44,24 @@ LEISURE_SECONDS = 2.0
 SYSTEM = Actor(kind="system", id="billing")
 
 
+class RenderingStuck(RuntimeError):
+    """The worker gave no answer, not even that it ended."""
+
+
 def render(content: dict[str, object], language: str) -> bytes:
-    """In the worker: the Factur-X PDF of an invoice (PDF/A-3, XML embedded)."""
+    """In the worker: the Factur-X PDF of an invoice (PDF/A-3, XML embedded).
+
+    One that takes too long ends this process: the alarm is the kernel's, because the typesetter listens
+    to nobody while it works.
+    """
     from services.billing.documents.pdf import render as render_pdf
     from shared.einvoice.model import Invoice
 
-    return render_pdf(Invoice.model_validate(content), language)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
+    try:
+        return render_pdf(Invoice.model_validate(content), language)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _step_back() -> None:
@@ -64,6 +79,8 @@ class Renderer:
     database: Database
     workers: int = 1
     clock: Clock = system_clock
+    patience: float = 4 * LONGEST_SECONDS
+    """Seconds until a worker that doesn't answer is given up: two documents may be before one's own."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _pool: ProcessPoolExecutor | None = None
     _issued_at: float = field(default_factory=time.monotonic)
@@ -125,20 +142,37 @@ class Renderer:
             log.warning("rendering of %s is repeated: the database is away", work.number)
 
     async def _made(self, work: DueRendering) -> None:
+        pool = self._opened()
         try:
-            with metrics.timed(metrics.rendering_time):
-                pdf = await asyncio.get_running_loop().run_in_executor(
-                    self._opened(), render, work.content, work.language
-                )
+            pdf = await self._rendered(pool, work)
             failpoint("render.before_store")
             await self._store(work, pdf)
-        except BrokenExecutor as error:
-            self._pool = None
+        except (BrokenExecutor, RenderingStuck) as error:
+            self._discard(pool)
             await self._postpone(work, error)
         except UNAVAILABLE:
             raise
         except Exception as error:  # noqa: BLE001 — kept with the row, for whoever looks
             await self._postpone(work, error)
+
+    async def _rendered(self, pool: ProcessPoolExecutor, work: DueRendering) -> bytes:
+        try:
+            with metrics.timed(metrics.rendering_time):
+                async with asyncio.timeout(self.patience):
+                    return await asyncio.get_running_loop().run_in_executor(
+                        pool, render, work.content, work.language
+                    )
+        except TimeoutError:
+            raise RenderingStuck(f"no answer in {self.patience:.0f} s") from None
+
+    def _discard(self, pool: ProcessPoolExecutor) -> None:
+        """Its workers end, whatever they do, and with them what was in hand; what comes gets new ones."""
+        if self._pool is pool:
+            self._pool = None
+            # from Python 3.14 on `kill_workers`
+            for process in list((pool._processes or {}).values()):  # noqa: SLF001
+                process.kill()
+            pool.shutdown(wait=False)
 
     async def _store(self, work: DueRendering, pdf: bytes) -> None:
         sha256 = hashlib.sha256(pdf).hexdigest()

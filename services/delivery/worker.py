@@ -21,7 +21,7 @@ from services.delivery.store.work import Leased
 from shared import metrics
 from shared.clock import Clock
 from shared.database import AWAY, Database
-from shared.waiting import rest
+from shared.waiting import rest, told_to_end
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,11 @@ class Worker:
                 await turn()
             except AWAY as error:
                 log.warning("%s: the database is waited for: %s", name, type(error).__name__)
+                await asyncio.sleep(0.5)
+            except asyncio.CancelledError:
+                if told_to_end():
+                    raise
+                log.exception("%s: a turn was cut off, and another one follows", name)
                 await asyncio.sleep(0.5)
             except Exception:
                 log.exception("%s: a turn failed, and another one follows", name)

@@ -1,10 +1,13 @@
 """The PDF of an invoice: made when somebody needs it, once, the same bytes ever since."""
 
-from datetime import UTC, datetime
+import os
+import signal
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.billing.commands.issue import RENDERED_AT_LATEST
 from services.billing.consumers import note_deliveries
+from services.billing.renderer import Renderer
 from services.billing.store import renderings
 from shared.contracts.delivery import DeliveryScheduled
 from shared.events import Actor, Envelope
@@ -79,3 +82,35 @@ def scheduled(
         traceparent=None,
     )
     return event, envelope
+
+
+async def test_a_worker_that_hangs_is_ended_and_the_pdf_is_made_by_another(
+    billing: Billing,
+) -> None:
+    renderer = Renderer(billing.runtime, patience=1)
+    invoice = await issued(billing)
+    async with billing.runtime.system_transaction() as conn:
+        # nobody else's: the service's own renderer leaves it alone
+        await conn.execute(
+            "UPDATE rendering SET pdf = NULL, attempts = 1, next_attempt_at = now() + interval '1 day' "
+            "WHERE invoice_id = $1",
+            invoice,
+        )
+        later = datetime.now(UTC) + timedelta(days=2)
+        (work,) = [
+            w for w in await renderings.lease(conn, later, later, 500) if w.invoice_id == invoice
+        ]
+    worker = renderer._opened().submit(os.getpid).result()
+    os.kill(worker, signal.SIGSTOP)
+
+    await renderer._made(work)
+
+    told = "SELECT coalesce(last_error, ''), pdf IS NOT NULL FROM rendering WHERE invoice_id = $1"
+    async with billing.runtime.system_statement() as conn:
+        ((error, there),) = await conn.fetch(told, invoice)
+        assert ("RenderingStuck" in error, there) == (True, False)
+        renderer.patience = 30
+        await renderer._made(work)
+        ((error, there),) = await conn.fetch(told, invoice)
+        assert (error, there) == ("", True)
+    renderer._discard(renderer._opened())

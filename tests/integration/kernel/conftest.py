@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -45,6 +45,8 @@ class Tally:
     kind: type[ProfileChanged]
     together: bool = False
     """Whether the service handles a batch as one."""
+    cut_off: list[str] = field(default_factory=list)
+    """Names whose handler waits, once, for what is cancelled: as a driver does whose connection goes."""
 
     def event(self, name: str) -> ProfileChanged:
         """An event of this test's own topic."""
@@ -139,6 +141,11 @@ async def tally(new_database: DatabaseFactory, kafka_broker: Broker) -> AsyncIte
             raise Rejected("this name is never accepted")
         if event.name.startswith("breaks"):
             raise ValueError("a mistake in the handler")
+        if event.name in made.cut_off:
+            made.cut_off.remove(event.name)
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            waiter.cancel()
+            await waiter
         await conn.execute("INSERT INTO tally (name) VALUES ($1)", event.name)
 
     async def count_all(conn: Connection, heard: Sequence[Heard]) -> None:

@@ -125,3 +125,14 @@ async def test_stopping_in_the_middle_loses_and_repeats_nothing(tally: Tally) ->
     async with running(tally):
         await heard(tally, *names)
     assert await tally.heard() == names
+
+
+async def test_a_batch_that_is_cut_off_is_applied_and_its_lane_goes_on(tally: Tally) -> None:
+    """Not by somebody who ends the lane: by a future that its handler waits for."""
+    tally.cut_off = ["cut off"]
+    await tally.publish(record(tally.event("cut off")), partition=0)
+    async with running(tally):
+        await heard(tally, "cut off")
+        await tally.publish(record(tally.event("afterwards")), partition=0)
+        await heard(tally, "afterwards", "cut off")
+        assert await tally.dead_letters() == []
