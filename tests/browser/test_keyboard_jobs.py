@@ -128,12 +128,12 @@ async def the_journal(page: Page) -> None:
     await page.keyboard.type("Confid")
     await enter(page, "form[role=search] button")
     await expect(page.locator("tbody tr")).to_have_count(1)
-    await expect(page.locator("tbody tr")).to_contain_text("accès du support (non → oui)")
+    await expect(page.locator("tbody tr")).to_contain_text("accès du personnel d’assistance (non → oui)")
     await reach(page, "a[href^='/audit/export.csv']")
     async with page.expect_download() as download:
         await page.keyboard.press("Enter")
     text = (await (await download.value).path()).read_text("utf-8-sig")
-    assert text.count("Confidentialité modifiée") == len(text.strip().splitlines()) - 1 == 1
+    assert text.count("Paramètres GDPR modifiés") == len(text.strip().splitlines()) - 1 == 1
 
 
 async def the_second_factor(person: Screen, email: str) -> None:

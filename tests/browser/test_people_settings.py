@@ -92,7 +92,7 @@ async def test_users_over_the_plan_are_bought(running: Platform, chromium: Brows
 
     async def full() -> bool:
         await person.go(f"{base}/users")
-        return "1 utilisateurs sur 1" in await page.content()
+        return "1 utilisateur sur 1" in await page.content()
 
     await eventually(full, 10)
     await fill_user(person, f"{base}/users/new")
@@ -104,11 +104,11 @@ async def test_users_over_the_plan_are_bought(running: Platform, chromium: Brows
     await expect(page.locator(".wrong")).to_be_visible()
     await page.fill("#more", "2")
     await person.press("Ajouter à l’abonnement")
-    await expect(page.get_by_text("1 utilisateurs sur 3")).to_be_visible()
+    await expect(page.get_by_text("1 utilisateur sur 3")).to_be_visible()
     await page.locator("input[name=version]").evaluate("e => e.value = '1'")
     await person.press("Ajouter à l’abonnement")
     await expect(page.get_by_role("alert").first).to_contain_text("Rien n’a été ajouté")
-    await expect(page.get_by_text("1 utilisateurs sur 3")).to_be_visible()
+    await expect(page.get_by_text("1 utilisateur sur 3")).to_be_visible()
 
     async def created() -> bool:
         await fill_user(person, f"{base}/users/new")

@@ -7,6 +7,8 @@ from typing import Any
 
 LANGUAGES = {"fr": "Français", "nl": "Nederlands", "en": "English"}
 DEFAULT = "fr"
+SINGULAR = {"fr": ("0", "1"), "nl": ("1",), "en": ("1",)}
+"""The counts that a language says in the singular, as they are written."""
 
 _FOLDER = Path(__file__).parents[1] / "words"
 
@@ -19,8 +21,13 @@ def catalogue(language: str) -> dict[str, str]:
 
 
 def text(language: str, key: str, **values: Any) -> str:
-    """The words for `key`, its {placeholders} filled; KeyError for a key that doesn't exist."""
+    """The words for `key`, its {placeholders} filled; KeyError for a key that doesn't exist.
+
+    Words that count have a second form, `key_1`, for a {count} in the singular.
+    """
     words = catalogue(language)[key]
+    if str(values.get("count")) in SINGULAR[language]:
+        words = catalogue(language).get(f"{key}_1", words)
     return words.format(**values) if values else words
 
 

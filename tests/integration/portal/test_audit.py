@@ -263,8 +263,8 @@ async def test_the_journal_says_what_became_of_a_profile_of_a_switch_and_of_whom
         "fr": (
             "Profil modifié · créé", "nom (Gérant → Chef) · droits (+ Journal des actions)",
             "Profil modifié · supprimé", "profil (aucun → Chef)", "deuxième facteur à activer (non → oui)",
-            "accès du support (oui) · double authentification obligatoire (non)",
-            "Confidentialité modifiée · accès du support (oui → non)",
+            "accès du personnel d’assistance (oui) · authentification à deux facteurs obligatoire (non)",
+            "Paramètres GDPR modifiés · accès du personnel d’assistance (oui → non)",
         ),
         "nl": ("naam (Gérant → Chef)", "profiel (geen → Chef)", "toegang voor support (ja → nee)"),
         "en": ("name (Gérant → Chef)", "profile (none → Chef)", "access for support (yes → no)"),
@@ -286,7 +286,7 @@ async def test_the_journal_says_what_became_of_a_profile_of_a_switch_and_of_whom
         ]
         lines = lines_of(await client.get("/audit/export.csv?lang=fr"))
     assert [line[5] for line in lines][3:] == about[3:]
-    assert "Changements: accès du support (oui → non)" in lines[1][7]
+    assert "Changements: accès du personnel d’assistance (oui → non)" in lines[1][7]
     assert not any("switches" in line[7] or "support=" in line[7] for line in lines)
     await db.close()
 

@@ -25,7 +25,7 @@ SAME_IN_ALL = {
 
 
 ALIKE = {
-    ("fr", "nl"): {"proof.report"},
+    ("fr", "nl"): {"proof.report", "subscription.title"},
     ("fr", "en"): {
         "form.actions", "form.pages", "account.invitation", "country.FR", "country.LU", "customer.port",
         "invoice.date", "invoice.net", "unit.LTR", "unit_short.HUR", "proof.message_id",
@@ -38,6 +38,13 @@ ALIKE = {
     },
 }  # fmt: skip
 """Words that two languages share."""
+
+
+ALWAYS_MANY = {
+    "audit.whole", "chain_anchor.compared", "customer.first", "deploy.selection",
+    "invoice.more_customers", "product.first",
+}  # fmt: skip
+"""Words about more than one by their nature."""
 
 
 def placeholders(text: str) -> set[str | None]:
@@ -73,9 +80,26 @@ def test_no_key_is_left_over() -> None:
     unused = {
         key
         for key in words.catalogue("fr")
-        if key not in named and key.partition(".")[0] not in FAMILIES
+        if key.removesuffix("_1") not in named and key.partition(".")[0] not in FAMILIES
     }
     assert unused == set()
+
+
+def test_one_is_said_in_the_singular() -> None:
+    counted = [words.text("fr", "company.found", count=n) for n in (0, "1", 2, "1\u202f000")]
+    assert counted == [
+        "0 entreprise trouvée", "1 entreprise trouvée", "2 entreprises trouvées",
+        "1\u202f000 entreprises trouvées",
+    ]  # fmt: skip
+    assert words.text("en", "company.found", count=0) == "0 companies found"
+    assert words.text("nl", "company.found", count=1) == "1 bedrijf gevonden"
+
+
+def test_a_plural_that_begins_with_its_count_has_a_singular() -> None:
+    """All that says `{count} things` of what a page counts."""
+    french = words.catalogue("fr")
+    counting = {k for k, said in french.items() if re.search(r"\{count\} \w+s\b", said)}
+    assert {k for k in counting if f"{k}_1" not in french} == ALWAYS_MANY
 
 
 @pytest.mark.parametrize(
