@@ -128,7 +128,9 @@ async def the_journal(page: Page) -> None:
     await page.keyboard.type("Confid")
     await enter(page, "form[role=search] button")
     await expect(page.locator("tbody tr")).to_have_count(1)
-    await expect(page.locator("tbody tr")).to_contain_text("accès du personnel d’assistance (non → oui)")
+    await expect(page.locator("tbody tr")).to_contain_text(
+        "accès du personnel d’assistance (non → oui)"
+    )
     await reach(page, "a[href^='/audit/export.csv']")
     async with page.expect_download() as download:
         await page.keyboard.press("Enter")

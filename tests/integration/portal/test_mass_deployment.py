@@ -3,6 +3,7 @@ company by company, and tried again for the refused alone."""
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
@@ -96,6 +97,7 @@ async def test_of_500_companies_497_are_enabled_and_3_listed_with_their_reasons(
         lines = list(csv.reader(io.StringIO(sheet), delimiter=";"))
         assert Counter(line[2] for line in lines[1:]) == {"Switched on": 497, "Refused": 3}
         assert lines[7][4] == "VAT number"
+        assert all(re.fullmatch(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d", x[5]) for x in lines[1:])
 
 
 async def test_a_second_click_that_comes_late_changes_nothing(db: Database) -> None:

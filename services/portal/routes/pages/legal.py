@@ -1,11 +1,13 @@
 """Legal information of a company: one's own, or one that one's firm administers."""
 
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from services.portal.web.session import safe_path
 from services.portal.web.settings_of import company_of
 from services.portal.web.visitor import OfAFirm, SignedIn, Visitor
 from shared.problems import Problem
@@ -53,16 +55,14 @@ async def legal_information(company_id: UUID, visitor: SignedIn, next: str = "")
         **await company_of(visitor, company_id),
         company=found["company"],
         missing=found["missing_legal_fields"],
-        next=next,
+        next=_back(next),
     )
 
 
 @router.post("/companies/{company_id}/legal-information")
 async def change_legal_information(company_id: UUID, visitor: SignedIn) -> Response:
     """Replace it; fields that are filled in must be right."""
-    from services.portal.web.session import safe_path
-
-    legal, back = legal_of(visitor), visitor.field("next")
+    legal, back = legal_of(visitor), _back(visitor.field("next"))
     path = f"/v1/companies/{company_id}/legal-information"
     try:
         saved = (await visitor.ask("identity", "PUT", path, json=legal)).json()
@@ -76,5 +76,11 @@ async def change_legal_information(company_id: UUID, visitor: SignedIn) -> Respo
             next=back,
         )
     if back and not saved["missing_legal_fields"]:
-        return visitor.go(safe_path(back), "saved")
-    return visitor.go(f"/companies/{company_id}/legal-information", "saved")
+        return visitor.go(back, "saved")
+    again = f"?next={quote(back, safe='')}" if back else ""
+    return visitor.go(f"/companies/{company_id}/legal-information{again}", "saved")
+
+
+def _back(wanted: str) -> str:
+    """Where one wants to go on to once it is complete: a path of our own, or nowhere."""
+    return safe_path(wanted) if wanted else ""

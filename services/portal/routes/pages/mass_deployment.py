@@ -15,7 +15,7 @@ from services.portal.domain.errors import StalePreview
 from services.portal.spreadsheet import CSV, as_csv
 from services.portal.store import deployments, people, portals
 from services.portal.store.deployments import ItemRow
-from services.portal.web import words
+from services.portal.web import formats, words
 from services.portal.web.visitor import Deployer, Visitor
 from shared.database import Connection
 
@@ -96,7 +96,7 @@ async def _rows(visitor: Visitor, deployment_id: UUID) -> AsyncIterator[list[str
                 words.text(language, f"outcome.{item.outcome or 'waiting'}"),
                 words.known(language, f"problem.{item.reason}") or item.reason,
                 ", ".join(words.known(language, f"legal_field.{f}") or f for f in item.fields),
-                item.settled_at.isoformat() if item.settled_at else "",
+                formats.moment(item.settled_at, language, seconds=True),
             ]
         last = items[-1].position
 

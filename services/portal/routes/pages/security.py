@@ -76,7 +76,7 @@ async def renew_codes(visitor: SignedIn) -> Response:
         answer = await visitor.ask("identity", "POST", "/v1/me/recovery-codes", json=body)
     except Problem as problem:
         return await _overview(visitor, problem)
-    return await _codes(visitor, answer.json()["recovery_codes"])
+    return await _codes(visitor, answer.json()["recovery_codes"], "done.codes_renewed")
 
 
 @router.get("/passkeys/new")
@@ -151,11 +151,11 @@ async def _passkey(visitor: Visitor, problem: Problem | None = None) -> Response
     return visitor.page(PASSKEY, options=options, name="")
 
 
-async def _codes(visitor: Visitor, codes: list[str]) -> Response:
+async def _codes(visitor: Visitor, codes: list[str], done: str = "done.two_factor_on") -> Response:
     """Shown once. Whoever could only enrol so far may now do everything: a new token says so."""
     company = visitor.me.company_id
     await session.open_company(visitor.request, visitor.session_secret, company)
-    return visitor.page(CODES, codes=codes)
+    return visitor.page(CODES, codes=codes, said=visitor.text(done))
 
 
 def _secret(secret: str, uri: str) -> dict[str, Any]:
