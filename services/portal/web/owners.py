@@ -13,7 +13,7 @@ from shared.problems import PROBLEM_BASE, Problem
 Owner = Literal["identity", "billing", "delivery"]
 
 MOST_LISTED = 200
-"""So many customers, or products, an answer of billing's holds at most: the first by name."""
+"""So many an answer holds at most: the first customers or products by name, the newest documents."""
 
 
 class OwnerAway(Problem):

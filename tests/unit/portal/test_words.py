@@ -41,8 +41,8 @@ ALIKE = {
 
 
 ALWAYS_MANY = {
-    "audit.whole", "chain_anchor.compared", "customer.first", "deploy.selection",
-    "invoice.more_customers", "product.first",
+    "audit.whole", "chain_anchor.compared", "customer.first", "deploy.selection", "invoice.first",
+    "invoice.more_customers", "product.first", "purchase.first",
 }  # fmt: skip
 """Words about more than one by their nature."""
 

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from services.portal.domain.timeline import OVER, told
 from services.portal.domain.writing import credit_of
 from services.portal.store import people, readmodels
-from services.portal.web.owners import OwnerAway
+from services.portal.web.owners import MOST_LISTED, OwnerAway
 from services.portal.web.visitor import Biller, Visitor
 from shared.ids import new_id
 from shared.problems import NotFound, Problem
@@ -50,6 +50,7 @@ async def invoices(
         "names": {c["customer_id"]: c["name"] for c in customers},
         "filters": {"customer_id": customer_id, "start": first, "end": last},
         "filtered": bool(customer_id or start or end),
+        "most": MOST_LISTED,
     }
     if problem is not None:
         return visitor.refused("invoices/list.html", problem, **values)

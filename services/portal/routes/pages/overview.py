@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from services.portal.domain.timeline import OVER
 from services.portal.store import readmodels
+from services.portal.web.owners import MOST_LISTED
 from services.portal.web.visitor import Biller
 
 router = APIRouter(include_in_schema=False)
@@ -56,7 +57,9 @@ async def purchases(visitor: Biller) -> Response:
         visitor.get("delivery", "/v1/purchases"),
         visitor.get("delivery", "/v1/purchases", state="quarantined"),
     )
-    return visitor.page("overview/purchases.html", accepted=accepted, quarantined=quarantined)
+    return visitor.page(
+        "overview/purchases.html", accepted=accepted, quarantined=quarantined, most=MOST_LISTED
+    )
 
 
 @router.get("/purchases/{document_id}/original")

@@ -1,0 +1,50 @@
+"""A list that doesn't show everything says so."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from services.portal.web.rendering import render
+
+NOBODY = SimpleNamespace(principal=None, support=[], may=lambda _: False, uses=lambda _: False)
+
+
+def shown(template: str, **values: Any) -> str:
+    """The page of somebody who may look and nothing else."""
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [],
+             "scheme": "http", "server": ("portal.example", 80)}  # fmt: skip
+    always = {"problem": None, "errors": {}, "done": "", "form_token": "", "trace_id": ""}
+    return render(template, "fr", visitor=NOBODY, request=Request(scope), **always, **values)
+
+
+def invoices(count: int) -> str:
+    made = [
+        {"invoice_id": f"i{n}", "number": f"F-{n}", "kind": "invoice", "buyer_name": "Comptoir",
+         "issue_date": "2026-11-25", "due_date": None, "amount_due": "12.10", "currency": "EUR"}
+        for n in range(count)
+    ]  # fmt: skip
+    filters = {"customer_id": "", "start": "2026-08-25", "end": "2026-11-25"}
+    return shown(
+        "invoices/list.html", invoices=made, deliveries={i["invoice_id"]: [] for i in made},
+        drafts=[], customers=[], names={}, filters=filters, filtered=False, most=3,
+    )  # fmt: skip
+
+
+def purchases(count: int) -> str:
+    made = [
+        {"document_id": f"d{n}", "number": f"A-{n}", "seller_name": "Malterie", "sender": "0208:1",
+         "received_at": "2026-11-25T08:00:00+00:00", "amount_due": "12.10", "currency": "EUR"}
+        for n in range(count)
+    ]  # fmt: skip
+    return shown("overview/purchases.html", accepted=made, quarantined=[], most=3)
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [(invoices, "Les 3 plus récentes de la période"), (purchases, "Les 3 dernières reçues")],
+)
+def test_a_list_says_that_there_may_be_more(page: Any, words: str) -> None:
+    assert words not in page(2)
+    assert words in page(3)
