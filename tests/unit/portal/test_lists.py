@@ -1,4 +1,4 @@
-"""A list that doesn't show everything says so."""
+"""A list that doesn't show everything says so, and an empty one says what is empty."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -48,3 +48,28 @@ def purchases(count: int) -> str:
 def test_a_list_says_that_there_may_be_more(page: Any, words: str) -> None:
     assert words not in page(2)
     assert words in page(3)
+
+
+def deliveries(state: str) -> str:
+    return shown(
+        "overview/deliveries.html", deliveries=[], numbers={}, state=state, states=("due",), over=(),
+        after=None, more=False,
+    )  # fmt: skip
+
+
+def files(q: str) -> str:
+    return shown("support/files.html", companies=[], q=q)
+
+
+@pytest.mark.parametrize(
+    ("page", "all_of_it", "a_part"),
+    [
+        (deliveries, "Aucune livraison pour l’instant", "Aucune livraison dans cet état"),
+        (files, "Aucun dossier ouvert", "Aucune entreprise trouvée"),
+    ],
+)
+def test_nothing_at_all_isn_t_nothing_that_was_looked_for(
+    page: Any, all_of_it: str, a_part: str
+) -> None:
+    assert (all_of_it in page(""), a_part in page("")) == (True, False)
+    assert (all_of_it in page("due"), a_part in page("due")) == (False, True)
