@@ -62,8 +62,11 @@ def day(value: date | str | None, language: str) -> str:
 
 
 def moment(value: datetime | str | None, language: str, *, seconds: bool = False) -> str:
-    """Day and time in France and Belgium."""
-    found = datetime.fromisoformat(value) if isinstance(value, str) and value else value
+    """Day and time in France and Belgium; a text that isn't a moment is shown as it is."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) and value else value
+    except ValueError:
+        return str(value)
     if not isinstance(found, datetime):
         return ""
     local = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(ZONE)

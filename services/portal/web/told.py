@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from services.portal.web import formats, words
@@ -85,15 +84,8 @@ def said(language: str, name: str, value: Any) -> str:
     if value is None:
         return ""
     if name.endswith("_at"):
-        return _moment(language, str(value))
+        return formats.moment(str(value), language, seconds=True)
     return words.known(language, f"{FAMILIES.get(name, '')}.{value}") or str(value)
-
-
-def _moment(language: str, value: str) -> str:
-    try:
-        return formats.moment(datetime.fromisoformat(value), language, seconds=True)
-    except ValueError:
-        return value
 
 
 def broken(language: str, found: Mapping[str, Any]) -> str:

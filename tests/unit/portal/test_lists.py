@@ -11,12 +11,12 @@ from services.portal.web.rendering import render
 NOBODY = SimpleNamespace(principal=None, support=[], may=lambda _: False, uses=lambda _: False)
 
 
-def shown(template: str, **values: Any) -> str:
+def shown(template: str, visitor: Any = NOBODY, **values: Any) -> str:
     """The page of somebody who may look and nothing else."""
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [],
              "scheme": "http", "server": ("portal.example", 80)}  # fmt: skip
     always = {"problem": None, "errors": {}, "done": "", "form_token": "", "trace_id": ""}
-    return render(template, "fr", visitor=NOBODY, request=Request(scope), **always, **values)
+    return render(template, "fr", visitor=visitor, request=Request(scope), **always, **values)
 
 
 def invoices(count: int) -> str:
@@ -73,3 +73,34 @@ def test_nothing_at_all_isn_t_nothing_that_was_looked_for(
 ) -> None:
     assert (all_of_it in page(""), a_part in page("")) == (True, False)
     assert (all_of_it in page("due"), a_part in page("due")) == (False, True)
+
+
+def journal(entries: int, *, lines: int = 1, broken: bool = False) -> str:
+    """The journal of a company after a walk along so many entries, without a checkpoint."""
+    principal = SimpleNamespace(of_firm=False, company_name="Brasserie", company_id="c", rights=[],
+                                kind="internal", two_factor_pending=True)  # fmt: skip
+    line = SimpleNamespace(position=7, happened_at="2026-11-25T17:01:28+00:00", actor="system:relay",
+                           actor_name="", action="invoice.issued", detail={}, subject="", about_name="",
+                           origin="")  # fmt: skip
+    check = SimpleNamespace(
+        checked_at="2026-11-25T17:00:00+00:00", entries=entries, compared=0, trouble="none",
+        acknowledged=[], broken=[{"position": 1}] if broken else [],
+    )  # fmt: skip
+    return shown(
+        "audit/table.html", SimpleNamespace(principal=principal, support=[], name="Marie"),
+        lines=[line] * lines, more=False, count=lines, check=check, heard=None, sealed_ago=None,
+        sealing_late=False, profiles={}, people={}, company_name="", actions={}, before=None,
+        asked=SimpleNamespace(values={}, company="", person="", action="", document="", start="", end=""),
+        about=lambda *_: "", broken=lambda _: "",
+    )  # fmt: skip
+
+
+def test_a_journal_of_which_nothing_was_verified_yet_isn_t_called_intact() -> None:
+    fresh = journal(0)
+    assert "en cours de vérification" in fresh
+    assert ("Journal intact" in fresh, "Comparé à aucun" in fresh) == (False, False)
+    walked = journal(12)
+    assert ("Journal intact : 12 entrées" in walked, "Comparé à aucun" in walked) == (True, True)
+    emptied = journal(0, lines=0)
+    assert ("Journal intact : 0" in emptied, "Comparé à aucun" in emptied) == (True, True)
+    assert "altéré" in journal(0, broken=True)

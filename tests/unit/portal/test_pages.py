@@ -85,6 +85,12 @@ def test_numbers_stand_in_forms_as_people_type_them(value: str, french: str, eng
     assert {writing.plain_number(each) for each in shown} == {writing.plain_number(value)}
 
 
+def test_a_moment_is_told_in_local_time_and_what_isn_t_one_as_it_is() -> None:
+    told = "2026-11-25T17:01:28.560+00:00"
+    assert formats.moment(told, "nl", seconds=True) == "25/11/2026 18:01:28"
+    assert formats.moment("yesterday, they say", "fr") == "yesterday, they say"
+
+
 def test_the_form_and_the_draft_say_the_same() -> None:
     line = {
         "name": "Bière",
