@@ -64,7 +64,7 @@ async def test_from_the_list_to_a_result_for_each_company(
         async with alone.db.system_transaction() as conn:
             await firm.state(conn, "Company 0003", (), version=2)
         await admin.press("Réessayer pour les refusées")
-        await admin.press("Confirmer pour 1 entreprises")
+        await admin.press("Confirmer pour 1 entreprise")
         await expect(page.get_by_text("Terminé.")).to_be_visible()
         await admin.go("/companies/portal/deployments")
         await expect(page.locator("tbody tr")).to_have_count(2)

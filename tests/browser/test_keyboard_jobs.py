@@ -125,7 +125,7 @@ async def the_journal(page: Page) -> None:
     """Filtered, and exported as it is filtered."""
     await enter(page, "nav.tabs a[href='/audit']")
     await reach(page, "#action")
-    await page.keyboard.type("Confid")
+    await page.keyboard.type("Param")
     await enter(page, "form[role=search] button")
     await expect(page.locator("tbody tr")).to_have_count(1)
     await expect(page.locator("tbody tr")).to_contain_text(

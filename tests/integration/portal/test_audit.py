@@ -266,7 +266,7 @@ async def test_the_journal_says_what_became_of_a_profile_of_a_switch_and_of_whom
             "accès du personnel d’assistance (oui) · authentification à deux facteurs obligatoire (non)",
             "Paramètres GDPR modifiés · accès du personnel d’assistance (oui → non)",
         ),
-        "nl": ("naam (Gérant → Chef)", "profiel (geen → Chef)", "toegang voor support (ja → nee)"),
+        "nl": ("naam (Gérant → Chef)", "profiel (geen → Chef)", "toegang voor ondersteunend personeel (ja → nee)"),
         "en": ("name (Gérant → Chef)", "profile (none → Chef)", "access for support (yes → no)"),
     }  # fmt: skip
     async with pages(database, kafka_broker, firm) as client:

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 from uuid import uuid4
 
 import pyotp
@@ -33,8 +34,8 @@ async def test_legal_information_leads_on_once_it_is_complete_and_never_elsewher
         (await pages.get(f"{path}?next=javascript:alert(1)")).text
     )
     back = f"/companies/portal?company={company}"
-    legal = {**{k: v for k, v in SELLER.items() if k != "address"}, "next": back}
-    legal |= {f"address.{k}": v for k, v in SELLER["address"].items()}
+    plain: dict[str, Any] = {**SELLER, "next": back}
+    legal = plain | {f"address.{k}": v for k, v in plain.pop("address").items()}
     saved = await pages.post(path, **{**legal, "vat_number": ""})
     assert saved.status_code == 303
     again = await pages.get(saved.headers["location"])

@@ -15,7 +15,13 @@ def shown(template: str, visitor: Any = NOBODY, **values: Any) -> str:
     """The page of somebody who may look and nothing else."""
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [],
              "scheme": "http", "server": ("portal.example", 80)}  # fmt: skip
-    always = {"problem": None, "errors": {}, "done": "", "form_token": "", "trace_id": ""}
+    always: dict[str, Any] = {
+        "problem": None,
+        "errors": {},
+        "done": "",
+        "form_token": "",
+        "trace_id": "",
+    }
     return render(template, "fr", visitor=visitor, request=Request(scope), **always, **values)
 
 
