@@ -33,22 +33,25 @@ class Words:
     attached: str
     closing: str
     automatic: str
+    colon: str = ":"
+    """What follows a label."""
 
 
 WORDS: dict[str, Words] = {
     "fr": Words(
-        invoice="Facture {number} de {seller}",
-        credit_note="Note de crédit {number} de {seller}",
+        invoice="Facture {number} – {seller}",
+        credit_note="Note de crédit {number} – {seller}",
         greeting="Bonjour,",
-        invoice_intro="Veuillez trouver ci-joint la facture {number} de {seller}.",
-        credit_note_intro="Veuillez trouver ci-joint la note de crédit {number} de {seller}.",
+        invoice_intro="Veuillez trouver ci-joint la facture {number}, émise par {seller}.",
+        credit_note_intro="Veuillez trouver ci-joint la note de crédit {number}, émise par {seller}.",
         number="Numéro",
         amount="Montant à payer",
         credited="Montant crédité",
         due="Date d’échéance",
         attached="Le fichier XML joint est l’original au format européen (EN 16931).",
         closing="Cordialement,",
-        automatic="Ce message a été envoyé automatiquement pour le compte de {seller}.",
+        automatic="Ce message a été envoyé automatiquement pour {seller}.",
+        colon="\u00a0:",
     ),
     "nl": Words(
         invoice="Factuur {number} van {seller}",

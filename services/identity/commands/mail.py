@@ -113,7 +113,7 @@ CONFIRMATION: Letter = {
     "nl": (
         "Bevestig uw adres",
         (
-            "Dag,\n\nBevestig uw adres om de account van uw onderneming te openen, en kies uw wachtwoord:"
+            "Dag,\n\nBevestig uw adres om de account van uw bedrijf te openen, en kies uw wachtwoord:"
             "\n\n{link}\n\n"
             "Deze link werkt één keer en vervalt over 24 uur. Heeft u niets gevraagd, negeer dan dit "
             "bericht: er wordt geen account geopend.\n"

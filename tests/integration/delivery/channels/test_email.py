@@ -78,7 +78,7 @@ async def test_attachments_are_the_stored_bytes_and_bcc_stays_out(
 @pytest.mark.parametrize(
     ("language", "subject", "amount"),
     [
-        ("fr", "Facture 2026/00042 de Brasserie de l’Étoile, SRL", "1 234,50 €"),
+        ("fr", "Facture 2026/00042 – Brasserie de l’Étoile, SRL", "1 234,50 €"),
         ("nl", "Factuur 2026/00042 van Brasserie de l’Étoile, SRL", "€ 1.234,50"),
         ("en", "Invoice 2026/00042 from Brasserie de l’Étoile, SRL", "€1,234.50"),
     ],
@@ -94,6 +94,21 @@ async def test_the_buyer_reads_their_language(
         assert body is not None
         text = body.get_content().replace("\xa0", " ").replace("\u202f", " ")
         assert amount in text
+
+
+async def test_french_words_fit_any_name(email: EmailChannel, job: JobFactory) -> None:
+    """« de Atelier » isn't French: no word before the name depends on how it begins."""
+    route = {**ROUTE, "language": "fr"}
+    message = parsed(await email.prepare(job(route=route, seller_name="Atelier Lumière")) or b"")
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,))
+        assert body is not None
+        assert "émise par Atelier Lumière." in body.get_content()
+        assert " de Atelier" not in f"{message['Subject']} {body.get_content()}"
+    plain = message.get_body(("plain",))
+    assert plain is not None
+    assert "\nNuméro\u00a0: 2026/00042" in plain.get_content().replace("\r\n", "\n")
+    assert "\n-- \n" in plain.get_content().replace("\r\n", "\n")
 
 
 async def test_names_cannot_write_headers_or_html(email: EmailChannel, job: JobFactory) -> None:
