@@ -35,6 +35,7 @@ _FIELD_MESSAGES: tuple[tuple[str, str], ...] = (
     (r"is a user already", "field.known_user"),
     (r"accountant account", "field.accountant"),
     (r"name of another", "field.name_taken"),
+    (r"at least one way", "problem.no-way"),
     (r"pattern", "field.pattern"),
 )
 

@@ -91,11 +91,29 @@ async def test_a_credit_note_isn_t_to_be_paid(running: Platform) -> None:
     assert "Amount due €121.00" in told(await sums(pages, "invoice"))
 
 
-async def sums(pages: Pages, kind: str) -> str:
+async def test_a_line_that_is_wrong_is_there_all_the_same(running: Platform) -> None:
+    pages = await pages_of(running, await running.biller())
+    wrong = told(await sums(pages, "invoice", action="issue", line_price="abc"))
+    assert "Write a number, such as 12.50." in wrong
+    assert "Must be filled in." not in wrong
+    empty = told(await sums(pages, "invoice", action="issue", line_name="", line_price=""))
+    assert "Must be filled in." in empty
+
+
+async def test_no_way_to_receive_is_told_in_the_reader_s_language(running: Platform) -> None:
+    pages = await pages_of(running, await running.biller())
+    await pages.get("/customers?lang=nl")
+    fields = {"name": "Comptoir", "address.country": "BE", "language": "nl"}
+    refused = told((await pages.post(f"/customers/{uuid4()}", **fields)).text)
+    assert refused.count("Kies minstens één ontvangstkanaal") == 2
+    assert "Choose" not in refused
+
+
+async def sums(pages: Pages, kind: str, action: str = "totals", **changed: str) -> str:
     """The form of a document of 100 € and its VAT."""
     line = {"line_name": "Fût", "line_quantity": "2", "line_unit": "C62", "line_price": "50",
             "line_vat": "S:21"}  # fmt: skip
-    answer = await pages.post(f"/drafts/{uuid4()}", kind=kind, action="totals", **line)
+    answer = await pages.post(f"/drafts/{uuid4()}", kind=kind, action=action, **{**line, **changed})
     return answer.text
 
 

@@ -195,7 +195,8 @@ async def _form(
 
 
 def _rename(problem: Problem, rows: list[int]) -> None:
-    """`content.lines.0.price.net` of the API is `line.0.price` of the form."""
+    """`content.lines.0.price.net` of the API is `line.0.price` of the form. That there is no line left
+    without those that are wrong goes without saying."""
     for error in problem.extra.get("errors") or []:
         parts = str(error.get("field", "")).removeprefix("content.").split(".")
         index = whole(parts[1]) if parts[0] == "lines" and len(parts) > 2 else None
@@ -206,3 +207,6 @@ def _rename(problem: Problem, rows: list[int]) -> None:
             error["field"] = f"allowance.{parts[2] if len(parts) > 2 else 'amount'}"
         else:
             error["field"] = ".".join(parts)
+    errors = problem.extra.get("errors") or []
+    if any(error.get("field", "").startswith("line.") for error in errors):
+        problem.extra["errors"] = [e for e in errors if e.get("field") != "lines"]
