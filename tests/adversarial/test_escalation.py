@@ -4,11 +4,13 @@ nobody asked for."""
 import json
 from string import Template
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 
 from tests.adversarial.conftest import World
+from tests.matrix.asgi import request
 from tests.matrix.source import ALLOWED, Route, source
 from tests.matrix.trying import tried
 from tests.platform import PASSWORD
@@ -32,15 +34,38 @@ async def test_another_companys_customer_or_series_is_in_no_draft_of_mine(world:
     ):
         answer = await world.api("billing", "POST", "/v1/drafts", outsider,
                                  mine | {"draft_id": str(uuid4())} | smuggled)  # fmt: skip
-        refused = answer.status
-        if "series_id" in smuggled:  # which number it takes is decided when it is issued
-            path = f"/v1/drafts/{json.loads(answer.body)['draft_id']}/issue"
-            refused = (await world.api("billing", "POST", path, outsider)).status
-        assert refused in (404, 409, 422), smuggled
+        assert answer.status in (404, 409, 422), smuggled
     kept = await world.api(
         "billing", "GET", f"/v1/drafts/{theirs['draft_id']}", world.person("owner")
     )
     assert json.loads(kept.body)["customer_id"] == theirs["customer_id"]
+
+
+async def test_a_series_of_others_is_answered_like_one_that_there_isnt(world: World) -> None:
+    """When the draft is kept, by the field's name; also when it is posted as UBL."""
+    outsider, owner, theirs = world.person("outsider"), world.person("owner"), world.things()
+    customer, buyer = str(uuid4()), json.loads(theirs["buyer"])
+    await world.api("billing", "PUT", f"/v1/customers/{customer}", outsider, buyer)
+    path = f"/v1/invoices/{theirs['invoice_id']}/original"
+    document = (await world.api("billing", "GET", path, owner)).body
+    notes = await world.api(
+        "billing", "POST", "/v1/series", outsider, {"prefix": "N-", "kind": "credit_note"}
+    )
+    refusals = []
+    for series in (theirs["series_id"], str(uuid4()), json.loads(notes.body)["series_id"]):
+        mine = {"customer_id": customer, "series_id": series}
+        headers = {"authorization": outsider.bearer, "content-type": "application/xml"}
+        refusals += [
+            await world.api("billing", "POST", "/v1/drafts", outsider,
+                            mine | {"content": json.loads(theirs["content"])}),
+            await request(world.apps["billing"], "POST", f"/v1/drafts/ubl?{urlencode(mine)}",
+                          headers, document),
+        ]  # fmt: skip
+    told = [json.loads(answer.body) for answer in refusals]
+    assert {answer.status for answer in refusals} == {422}
+    assert [[e["field"] for e in said["errors"]] for said in told] == [["series_id"]] * 6
+    assert len({json.dumps({**said, "trace_id": ""}) for said in told}) == 1
+    assert json.loads((await world.api("billing", "GET", "/v1/drafts", outsider)).body) == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from services.billing.domain.errors import (
     NotAnInvoice,
     NotTheSeller,
 )
-from services.billing.store import companies, customers, drafts
+from services.billing.store import companies, customers, drafts, series
 from services.billing.store.drafts import DraftRow
 from shared import outbox
 from shared.access.guard import Principal
@@ -43,6 +43,7 @@ async def write_draft(
     )
     async with db.transaction(caller.company_id) as conn:
         await _require_customer(conn, caller.company_id, customer_id)
+        await _require_series(conn, caller.company_id, series_id, kind)
         return await _add(conn, row, caller, clock)
 
 
@@ -76,6 +77,7 @@ async def post_ubl(
         await _require_own_seller(conn, caller.company_id, face)
         found = customer_id or await _customer_named(conn, caller.company_id, face)
         await _require_customer(conn, caller.company_id, found)
+        await _require_series(conn, caller.company_id, series_id, kind)
         own_date = None if date_of_issue else _own_date(face)
         row = DraftRow(
             draft_id, caller.company_id, found, series_id, kind, None, xml, own_date, None, 1
@@ -158,6 +160,17 @@ async def _require_customer(conn: Connection, company_id: UUID, customer_id: UUI
         raise Invalid(
             errors=[{"field": "customer_id", "message": "is not a customer of your company"}]
         )
+
+
+async def _require_series(
+    conn: Connection, company_id: UUID, series_id: UUID | None, kind: str
+) -> None:
+    if series_id is None:
+        return
+    found = await series.get(conn, company_id, series_id)
+    if found is None or found.kind != kind:
+        message = "is not a series of your company for this kind of document"
+        raise Invalid(errors=[{"field": "series_id", "message": message}])
 
 
 async def _customer_named(conn: Connection, company_id: UUID, face: Inspection) -> UUID:

@@ -28,7 +28,7 @@ _FIELD_MESSAGES: tuple[tuple[str, str], ...] = (
     (r"must not be before", "field.period"),
     (r"at most \d+ (character|item)", "field.long"),
     (r"valid UUID", "field.choice"),
-    (r"not a (profile|customer) of", "field.choice"),
+    (r"not a (profile|customer|series) of", "field.choice"),
     (r"port|less than or equal|greater than", "field.range"),
     (r"public key|host key|OpenSSH", "field.host_key"),
     (r"certificate|PEM", "field.certificate"),
