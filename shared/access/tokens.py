@@ -64,7 +64,7 @@ def key_id_of(token: str) -> UUID:
         head = token.split(".", 1)[0]
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
         return UUID(header["kid"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unauthenticated from error
 
 
@@ -93,5 +93,5 @@ def verify(token: str, public_key: Mapping[str, Any], now: datetime) -> Claims:
             scopes=tuple(claims["scp"]) if "scp" in claims else None,
             two_factor_pending=bool(claims.get("tfp", False)),
         )
-    except (JoseError, KeyError, ValueError, TypeError, OverflowError) as error:
+    except (JoseError, KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Unauthenticated from error

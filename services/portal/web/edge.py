@@ -20,6 +20,7 @@ CONTENT_SECURITY_POLICY = (
 HEADERS = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -51,7 +52,7 @@ class PageEdge:
             nonlocal begun
             begun = True
             if message["type"] == "http.response.start":
-                static = scope["path"].startswith("/static/")
+                static = scope["path"].startswith("/static/") and message["status"] < 400
                 cache = b"public, max-age=3600" if static else b"no-store"
                 message["headers"] = [
                     *message.get("headers", []),

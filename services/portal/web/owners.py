@@ -8,9 +8,12 @@ from typing import Any, Literal
 import httpx
 from opentelemetry import propagate
 
-from shared.problems import PROBLEM_BASE, Problem
+from shared.problems import PROBLEM_BASE, Invalid, Problem
 
 Owner = Literal["identity", "billing", "delivery"]
+
+UNSENDABLE = "A hidden field of the form was changed; load the page again."
+"""What goes into a header is ASCII without line ends (RFC 9110 §5.5); a form's version is one."""
 
 MOST_LISTED = 200
 """So many an answer holds at most: the first customers or products by name, the newest documents."""
@@ -37,10 +40,13 @@ class Owners:
     async def call(
         self, owner: Owner, method: str, path: str, authorization: str, **options: Any
     ) -> httpx.Response:
-        """The owner's answer. Raises the Problem it refused with, or OwnerAway."""
+        """The owner's answer. Raises the Problem it refused with, OwnerAway, or Invalid for what no
+        header can hold."""
         headers = {**options.pop("headers", {})}
         if authorization:
             headers["Authorization"] = authorization
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise Invalid(UNSENDABLE)
         propagate.inject(headers)
         try:
             async with asyncio.timeout(self.seconds):

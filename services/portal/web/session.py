@@ -58,8 +58,9 @@ def set_cookie(
 
 
 def cookie(request: Request, name: str) -> str:
-    """The cookie's value, or an empty string."""
-    return request.cookies.get(cookie_name(request.app.state.settings, name), "")
+    """The cookie's value, or an empty string; also for what we never set, and no header could carry on."""
+    value = request.cookies.get(cookie_name(request.app.state.settings, name), "")
+    return value if value.isascii() and value.isprintable() else ""
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def claims_of(token: str) -> dict[str, Any]:
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -142,7 +143,10 @@ def same_site(request: Request) -> None:
     if origin is not None:
         own = urlsplit(request.app.state.settings.public_url)
         hosts = {(own.scheme, own.netloc), (request.url.scheme, request.url.netloc)}
-        asked = urlsplit(origin)
+        try:
+            asked = urlsplit(origin)
+        except ValueError as error:  # a bracket that doesn't close
+            raise CrossSite from error
         if (asked.scheme, asked.netloc) not in hosts:
             raise CrossSite
 
@@ -156,8 +160,7 @@ def same_session(request: Request, presented: str) -> None:
 
 def safe_path(value: str) -> str:
     """A path of our own to go back to; anything that could lead elsewhere becomes `/`."""
-    parts = urlsplit(value)
     plain = value.isascii() and value.isprintable() and "\\" not in value
-    if not plain or parts.scheme or parts.netloc or not value.startswith("/") or value[1:2] == "/":
+    if not plain or not value.startswith("/") or value[1:2] == "/":
         return "/"
     return value

@@ -1,5 +1,6 @@
 """Somebody who looks at a page: language, standing, the owners' answers, and what is shown to them."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -94,6 +95,14 @@ class Visitor:
     def fields(self, name: str) -> list[str]:
         """All values of a field that may stand several times."""
         return [v.strip() for v in self.form.getlist(name) if isinstance(v, str)]
+
+    def brought(self, name: str) -> dict[str, Any]:
+        """What a script of ours put into a field as JSON; empty when it is none."""
+        try:
+            found = json.loads(self.field(name) or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     async def ask(self, owner: Owner, method: str, path: str, **options: Any) -> httpx.Response:
         """The owner's answer to this person; raises the Problem it refused with, or OwnerAway."""

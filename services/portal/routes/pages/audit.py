@@ -173,10 +173,14 @@ async def _filter(visitor: Visitor, asked: Asked) -> Filter:
 
 
 def _day(value: str, name: str) -> date | None:
+    wrong = Invalid(errors=[{"field": name, "message": "a valid date"}])
     try:
-        return date.fromisoformat(value) if value else None
+        found = date.fromisoformat(value) if value else None
     except ValueError as error:
-        raise Invalid(errors=[{"field": name, "message": "a valid date"}]) from error
+        raise wrong from error
+    if found is not None and not date.min < found < date.max:  # their midnights are outside of time
+        raise wrong
+    return found
 
 
 def _midnight(day: date) -> datetime:

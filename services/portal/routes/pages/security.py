@@ -1,6 +1,5 @@
 """How one signs in: password, authenticator app, passkeys, recovery codes, sessions."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -88,14 +87,10 @@ async def new_passkey(visitor: Enrolling) -> Response:
 @router.post("/passkeys/new")
 async def add_passkey(visitor: Enrolling) -> Response:
     """Keep the passkey that the browser made."""
-    try:
-        credential = json.loads(visitor.field("credential") or "{}")
-    except ValueError:
-        credential = {}
     body = {
         "name": visitor.field("name"),
         "password": str(visitor.form.get("password", "")),
-        "credential": credential if isinstance(credential, dict) else {},
+        "credential": visitor.brought("credential"),
     }
     try:
         answer = await visitor.ask("identity", "POST", "/v1/me/passkeys", json=body)

@@ -1,6 +1,5 @@
 """Signing in, in one step or two; signing out; the company that one works in."""
 
-import json
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +29,8 @@ async def sign_in(visitor: Anyone) -> Response:
     """The first step: the password."""
     wanted, email = session.safe_path(visitor.field("next")), visitor.field("email")
     credentials = {"email": email, "password": str(visitor.form.get("password", ""))}
-    agent = {"User-Agent": visitor.request.headers.get("user-agent", "")}
+    named = visitor.request.headers.get("user-agent", "")
+    agent = {"User-Agent": named.encode("ascii", "replace").decode()}
     try:
         answer = await visitor.ask(
             "identity", "POST", "/v1/sessions", json=credentials, headers=agent
@@ -59,8 +59,8 @@ async def second_step(visitor: Anyone) -> Response:
     wanted = session.safe_path(visitor.field("next"))
     path = "/v1/sessions/current/second-factor"
     body: dict[str, Any] = {"code": visitor.field("code")}
-    if brought := visitor.field("credential"):
-        path, body = "/v1/sessions/current/passkey", {"credential": _json(brought)}
+    if visitor.field("credential"):
+        path, body = "/v1/sessions/current/passkey", {"credential": visitor.brought("credential")}
     try:
         await visitor.ask_session("POST", path, json=body)
     except Problem as problem:
@@ -152,11 +152,3 @@ async def _companies(visitor: Visitor, wanted: str) -> Response:
     current = session.claims_of(session.cookie(visitor.request, "token")).get("cid", "")
     shown = {"companies": answer.json(), "offers": offers.json(), "current": current}
     return visitor.page(CHOOSE, **shown, next=wanted)
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
