@@ -4,14 +4,16 @@ import csv
 import io
 from collections.abc import AsyncIterator, Sequence
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How formulas begin, in full width too: where such letters are typed, spreadsheets read them alike."""
 BATCH = 500
 CSV = "text/csv; charset=utf-8"
 
 
 def safe(cell: str) -> str:
     """A cell that a spreadsheet takes as text, never as a formula (OWASP: CSV injection)."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    begins = cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA)
+    return f"'{cell}" if begins else cell
 
 
 async def as_csv(head: Sequence[str], rows: AsyncIterator[Sequence[str]]) -> AsyncIterator[bytes]:
