@@ -105,7 +105,11 @@ class Live:
         newest = await _newest(service, {w.subject for w in watching})
         for watcher in watching:
             principal = standing[watcher.token]
-            if principal is None or not MAY[watcher.subject.kind](principal):
+            if (
+                principal is None
+                or principal.two_factor_pending
+                or not MAY[watcher.subject.kind](principal)
+            ):
                 watcher.tell(None)
             elif newest.get(watcher.subject, 0) != watcher.seen:
                 watcher.seen = newest.get(watcher.subject, 0)
