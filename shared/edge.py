@@ -13,6 +13,7 @@ from opentelemetry.trace import Status, StatusCode
 from shared import metrics
 from shared.callers import client_address
 from shared.http import problem_response
+from shared.logs import told_path
 from shared.origin import coming_from, network_of
 from shared.problems import Problem, TooLarge, TooSlow
 from shared.telemetry import continued, current_trace_id
@@ -58,9 +59,10 @@ class Edge:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        with continued(headers.get("traceparent"), f"{scope['method']} {scope['path']}") as span:
+        path = told_path(scope["path"])
+        with continued(headers.get("traceparent"), f"{scope['method']} {path}") as span:
             span.set_attribute("http.request.method", scope["method"])
-            span.set_attribute("url.path", scope["path"])
+            span.set_attribute("url.path", path)
             exchange = Exchange(scope, span)
             limit = self.body_limits.get(scope["path"], self.max_body)
             try:

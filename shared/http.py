@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from shared.database import AWAY
+from shared.logs import told_path
 from shared.problems import Invalid, NotReady, Problem
 from shared.telemetry import current_trace_id
 
@@ -80,5 +81,6 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> Response:
-        log.error("unexpected at %s %s", request.method, request.url.path, exc_info=error)
+        path = told_path(request.url.path)
+        log.error("unexpected at %s %s", request.method, path, exc_info=error)
         return problem_response(Problem("Quote the trace id to support; nothing was changed."))

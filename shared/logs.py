@@ -47,6 +47,15 @@ def acting_company() -> str:
     return _company.get()
 
 
+LONGEST_ID = 36
+"""Of a UUID as text. What is longer in a path is the secret of a letter's link."""
+
+
+def told_path(path: str) -> str:
+    """A request's path as logs and traces may tell it: secrets of links left out."""
+    return "/".join(part if len(part) <= LONGEST_ID else "…" for part in path.split("/"))
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line, with trace, span and company when there are any."""
 

@@ -130,6 +130,9 @@ async def signed_up(running: Running) -> dict[str, str]:
                "role": "owner"}  # fmt: skip
     made = await client.post(f"/v1/companies/{company}/users", json=invited, headers=bearer)
     assert made.status_code == 201, made.text
+    # where a letter's link leads, on the portal; the edge is the same
+    link = await client.get(f"/invitation/{made.json()['invitation']}")
+    assert link.status_code == 404
     return {"session": session, "token": token, "password": PASSWORD, "guess": GUESS,
             "key": key.json()["secret"], "invitation": made.json()["invitation"],
             "company": company}  # fmt: skip

@@ -13,6 +13,7 @@ from services.portal.web.problems import problem_text
 from services.portal.web.visitor import Visitor, language_of
 from shared.database import UNAVAILABLE
 from shared.http import UNSTORABLE, UNSTORABLE_TEXT, problem_response
+from shared.logs import told_path
 from shared.problems import Invalid, NotFound, NotReady, Problem
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def install(app: FastAPI) -> None:
 
 def unexpected(request: Request, error: Exception) -> Response:
     """The page of what nobody foresaw."""
-    log.error("unexpected at %s %s", request.method, request.url.path, exc_info=error)
+    log.error("unexpected at %s %s", request.method, told_path(request.url.path), exc_info=error)
     return answered(request, Problem())
 
 
