@@ -25,6 +25,10 @@ class NewPasskey:
     sign_count: int
 
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a browser's answer comes to that isn't made as it should be."""
+
+
 class PasskeyRefused(Exception):
     """What the browser brought isn't an answer to what it was asked."""
 
@@ -69,7 +73,7 @@ def registered(site: Site, credential: dict[str, Any], challenge: bytes) -> NewP
             expected_rp_id=site.domain,
             expected_origin=site.origin,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, *UNREADABLE) as error:
         raise PasskeyRefused from error
     return NewPasskey(verified.credential_id, verified.credential_public_key, verified.sign_count)
 
@@ -111,6 +115,6 @@ def signed_in(
             credential_public_key=public_key,
             credential_current_sign_count=sign_count,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, *UNREADABLE) as error:
         raise PasskeyRefused from error
     return int(verified.new_sign_count)
