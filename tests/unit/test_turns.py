@@ -39,3 +39,22 @@ async def test_others_dont_wait_and_nothing_is_kept() -> None:
             raise ValueError("x")
     async with turns.of(b"attacked") as waited:
         assert not waited
+
+
+async def test_a_few_have_their_turn_side_by_side() -> None:
+    """And whoever waited is told so, to look again."""
+    turns, inside, most = Turns(most_waiting=100, side_by_side=4), 0, 0
+
+    async def guess() -> bool:
+        nonlocal inside, most
+        async with turns.of(b"address") as waited:
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+        return waited
+
+    waited = await asyncio.gather(*(guess() for _ in range(50)))
+    assert most == 4
+    assert waited.count(False) == 4
+    assert turns._queues == {}

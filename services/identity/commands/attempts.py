@@ -19,6 +19,8 @@ WINDOW = timedelta(minutes=5)
 
 turns = Turns()
 """Whoever guesses waits here, one queue an account or a session."""
+crowds = Turns(most_waiting=1000, side_by_side=4)
+"""And here, one queue an address: it tries no more accounts at once than the limit would let in one by one."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import announce
-from services.identity.commands.attempts import Origin, admit, email_hash, failed, turns
+from services.identity.commands.attempts import Origin, admit, crowds, email_hash, failed, turns
 from services.identity.commands.keys import signing_key
 from services.identity.domain.errors import SecondFactorNeeded, WrongCredentials
 from services.identity.domain.passwords import verify_password
@@ -61,16 +61,18 @@ async def sign_in(
 async def _sign_in(
     db: Database, email: str, password: str, origin: Origin, clock: Clock, lifetime: timedelta
 ) -> SignedIn:
-    hashed = email_hash(email)
     async with db.system_transaction() as conn:
         user = await users.by_email(conn, email)
+        # counted by the account, however its address is written: PostgreSQL and Python don't agree
+        # on what the small letter of each is
+        hashed = email_hash(user.email if user else email)
         await admit(conn, user, hashed, origin, clock())
         somebody = user.user_id if user else NOBODY
         known = await sessions.knows_address(conn, somebody, origin.counted)
     # the owner, from where he has come from before, doesn't queue with those who guess
     queue = hashed + origin.counted.encode() if known else hashed
-    async with turns.of(queue) as waited:
-        if waited:
+    async with turns.of(queue) as waited, crowds.of(origin.counted.encode()) as crowded:
+        if waited or crowded:
             async with db.system_transaction() as conn:
                 await admit(conn, user, hashed, origin, clock())
         right = await verify_password(user.password_hash if user else None, password)

@@ -101,3 +101,34 @@ async def test_a_password_alone_adds_no_factor_to_those_that_there_are(identity:
     assert slugs([await owner.call("POST", "/v1/me/passkeys", json=body)]) == [
         "second-factor-needed"
     ]
+
+
+async def test_many_accounts_guessed_at_once_from_one_address_are_as_few_as_one_by_one(
+    identity: Identity,
+) -> None:
+    """Eight failures are let in, and those that are being judged when the eighth is counted."""
+    answers = await asyncio.gather(
+        *(identity.session(f"somebody-{n}@example.org", "not it at all") for n in range(60))
+    )
+    assert set(slugs(answers)) == {"wrong-credentials", "too-many-attempts"}
+    assert 8 <= slugs(answers).count("wrong-credentials") <= 12
+    owner = await identity.register()
+    elsewhere = await identity.session(owner.email, address="198.51.100.201")
+    assert elsewhere.status_code == 201
+
+
+async def test_an_account_is_one_however_its_address_is_written(identity: Identity) -> None:
+    """PostgreSQL's small letter of İ is i, Python's isn't: the guesses count together all the same."""
+    owner = await identity.register()
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    email = f"iiii{owner.email}"
+    await db.pool.execute("UPDATE app_user SET email = $1 WHERE email = $2", email, owner.email)
+    await db.close()
+    spellings = [email, email.upper(), *(email.replace("i", "İ", n) for n in range(1, 5))]
+    opened = await identity.session(spellings[2], address="198.51.100.202")
+    assert opened.status_code == 201, "the database reads them alike"
+    answers = [
+        await identity.session(spelling, "not it at all", f"203.0.113.{n}")
+        for n, spelling in enumerate(spellings * 2)
+    ]
+    assert slugs(answers).count("wrong-credentials") == 4
