@@ -6,6 +6,8 @@ from uuid import UUID
 from services.identity import announce
 from services.identity.domain import access
 from services.identity.domain.errors import (
+    HAS_ACCOUNT,
+    EmailTaken,
     LegalInformationWrong,
     ParticipantTaken,
     PeopleOnly,
@@ -46,7 +48,8 @@ async def add_founder(conn: Connection, founder: Founder, clock: Clock) -> UserR
         founder.language,
         founder.password_hash,
     )
-    await users.add_user(conn, user, clock())
+    if not await users.add_user(conn, user, clock()):
+        raise EmailTaken(HAS_ACCOUNT)
     await users.set_password(conn, user.user_id, founder.password_hash, founder.password_strength)
     return user
 

@@ -104,8 +104,9 @@ async def _set_password(
     conn: Connection, link: Link, hashed: str, strength: int, clock: Clock
 ) -> None:
     user = link.user
-    if link.invitation is not None and await users.by_id(conn, user.user_id) is None:
-        await users.add_user(conn, user, clock())
+    new = link.invitation is not None and await users.by_id(conn, user.user_id) is None
+    if new and not await users.add_user(conn, user, clock()):
+        raise HasAccount
     await users.set_password(conn, user.user_id, hashed, strength)
     if link.invitation is not None:
         await attach(conn, link.invitation, user)

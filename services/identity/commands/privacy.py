@@ -82,6 +82,7 @@ async def add_accountant(
     """Full access for an existing accountant account; an unknown e-mail creates nothing."""
     require_owner(caller, company_id)
     async with db.system_transaction() as conn:
+        await companies.lock(conn, company_id)  # twice at once adds once
         user = await users.by_email(conn, email)
         if user is None or not await privacy.is_accountant(conn, user.user_id):
             raise NoSuchAccountant(errors=[{"field": "email", "message": NoSuchAccountant.__doc__}])

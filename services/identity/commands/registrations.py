@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.identity.commands import mail
 from services.identity.commands.companies import Founder, add_founder, check_legal, found_company
-from services.identity.domain.errors import EmailTaken, RegistrationOver
+from services.identity.domain.errors import HAS_ACCOUNT, EmailTaken, RegistrationOver
 from services.identity.domain.passwords import hash_password, require_good, strength_of
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import registrations, users
@@ -150,7 +150,7 @@ async def _found(
     conn: Connection, wanted: SignUp, founder: Founder, clock: Clock
 ) -> tuple[CompanyRow, UUID]:
     if await users.by_email(conn, wanted.email):
-        raise EmailTaken("This e-mail has an account already; sign in with it.")
+        raise EmailTaken(HAS_ACCOUNT)
     user = await add_founder(conn, founder, clock)
     await registrations.forget_of(conn, wanted.email)
     return await found_company(conn, wanted.kind, wanted.legal, user, clock), user.user_id

@@ -21,6 +21,9 @@ class TooManyAsked(Problem):
     status, slug, title = 429, "too-many-asked", "Too many requests"
 
 
+HAS_ACCOUNT = "This e-mail has an account already; sign in with it."
+
+
 class EmailTaken(Conflict):
     """This e-mail is already a user of the company."""
 

@@ -32,10 +32,11 @@ class MembershipRow:
     version: int
 
 
-async def add_user(conn: Connection, user: UserRow, now: datetime) -> None:
-    await conn.execute(
+async def add_user(conn: Connection, user: UserRow, now: datetime) -> bool:
+    """False when the address has an account, made at the same moment by another link."""
+    done = await conn.execute(
         "INSERT INTO app_user (user_id, email, first_name, last_name, language, password_hash, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         user.user_id,
         user.email,
         user.first_name,
@@ -44,6 +45,7 @@ async def add_user(conn: Connection, user: UserRow, now: datetime) -> None:
         user.password_hash,
         now,
     )
+    return done == "INSERT 0 1"
 
 
 async def by_email(conn: Connection, email: str) -> UserRow | None:

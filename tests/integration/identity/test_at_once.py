@@ -3,7 +3,15 @@
 import asyncio
 from uuid import uuid4
 
-from tests.integration.identity.conftest import PASSWORD, Identity, code, enrol
+from shared.database import connect
+from tests.integration.identity.conftest import (
+    PASSWORD,
+    Identity,
+    at_once,
+    code,
+    enrol,
+    row_of,
+)
 from tests.integration.identity.test_letters import NEW
 
 
@@ -68,3 +76,51 @@ async def _opened(identity: Identity, email: str, given: str) -> int:
         identity.second_step(s, given, f"198.51.100.{n}") for n, s in enumerate(sessions)
     ))  # fmt: skip
     return sum(answer < 300 for answer in answers)
+
+
+async def test_links_of_two_companies_to_one_who_has_no_account(identity: Identity) -> None:
+    """One opens the account, the other is accepted with it; nobody sees an error of ours."""
+    owners, email = [await identity.register() for _ in range(2)], f"{uuid4().hex}@example.org"
+    secrets = []
+    for owner in owners:
+        assert (await identity.invite(owner, email)).status_code == 201
+        secrets.append(await identity.link(email, other_than=secrets[-1] if secrets else ""))
+    answers = await asyncio.gather(*(
+        identity.client.post("/v1/invitations/accept", json={"secret": s, "password": PASSWORD})
+        for s in secrets
+    ))  # fmt: skip
+    assert sorted(a.status_code for a in answers) == [204, 409]
+    member = await identity.sign_in(email)
+    assert len(await identity.offers(member)) == 1
+
+
+async def test_two_sign_ups_of_one_address(identity: Identity) -> None:
+    """Two letters, both followed: one account."""
+    email, secrets = f"{uuid4().hex}@example.org", []
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    for _ in range(2):
+        await identity.ask("/v1/registrations", {**NEW, "email": email})
+        other = secrets[-1] if secrets else ""
+        secrets.append(await identity.link(email, "sign-up/confirm", other))
+        # a minute passes: no more letters than that go to one address
+        await db.pool.execute(
+            "UPDATE registration SET asked_at = asked_at - interval '2 minutes' WHERE email = $1",
+            email,
+        )
+    await db.close()
+    answers = await asyncio.gather(*(
+        identity.client.post("/v1/registrations/confirm", json={"secret": s, "password": PASSWORD})
+        for s in secrets
+    ))  # fmt: skip
+    statuses = sorted(a.status_code for a in answers)
+    assert statuses[0] == 201
+    assert statuses[1] in (409, 410)
+
+
+async def test_an_accountant_added_by_two_hands(identity: Identity) -> None:
+    owner, accountant = await identity.register(), await identity.register("firm")
+    path, body = f"/v1/companies/{owner.company_id}/accountants", {"email": accountant.email}
+    answers = await at_once(
+        identity, row_of(owner.company_id), *(owner.call("POST", path, json=body) for _ in range(4))
+    )
+    assert sorted(a.status_code for a in answers) == [201] + [409] * 3
