@@ -167,3 +167,21 @@ async def test_who_is_a_user_here_or_elsewhere_isnt_erased(world: World, traces:
     assert (await world.api("identity", "POST", path, by)).status == 200
     assert await erased(world, traces) == [204, 409]
     assert LAST in await everything(world, "identity")
+
+
+async def test_who_only_looked_into_the_file_isnt_the_companys_to_erase(world: World) -> None:
+    """An accountant, who has left her firm too: she was nobody's user here."""
+    owner, firm = world.person("owner"), world.person("other firm")
+    accountant = await world.cast.user(firm, firm.company_id)
+    path = f"/v1/companies/{owner.company_id}"
+    added = await world.api(
+        "identity", "POST", f"{path}/accountants", owner, {"email": accountant.email}
+    )
+    her = json.loads(added.body)["user_id"]
+    await world.api("identity", "DELETE", f"{path}/users/{her}", owner)
+    await world.api("identity", "DELETE", f"/v1/companies/{firm.company_id}/users/{her}", firm)
+    answer = await world.api("identity", "DELETE", f"{path}/users/{her}/data", owner)
+    assert json.loads(answer.body)["type"] == "urn:facteur:problem:external-user"
+    assert accountant.email in await everything(world, "identity")
+    theirs = f"/v1/companies/{firm.company_id}/users/{her}/data"
+    assert (await world.api("identity", "DELETE", theirs, firm)).status == 204

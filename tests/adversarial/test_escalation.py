@@ -166,6 +166,72 @@ async def test_nor_by_making_an_owner_of_a_friend(world: World) -> None:
     assert answer.status == 403, answer.body
 
 
+async def test_nor_by_the_link_of_somebody_whom_he_couldn_t_have_invited(world: World) -> None:
+    """Without a mail server, whoever invites again is shown the link; it opens what was offered."""
+    manager, owner = world.person("user manager"), world.person("owner")
+    users = f"/v1/companies/{manager.company_id}/users"
+    body = {"first_name": "A", "last_name": "B"}
+    profile = next(p["profile_id"] for p in await profiles_of(world) if p["name"] == "Gérant")
+    for offered, slug in (
+        ({"role": "owner"}, "owners-by-owners"),
+        ({"role": "employee", "profile_id": profile}, "not-yours-to-give"),
+    ):
+        invited = await world.api("identity", "POST", users, owner,
+                                  body | offered | {"email": f"{uuid4().hex}@example.org"})  # fmt: skip
+        path = f"{users}/{json.loads(invited.body)['user_id']}/invitation"
+        answer = await world.api("identity", "POST", path, manager)
+        assert (answer.status, json.loads(answer.body)["type"].rpartition(":")[2]) == (403, slug)
+        assert (await world.api("identity", "POST", path, owner)).status == 200
+    his = await world.api("identity", "POST", users, manager,
+                          body | {"email": "le-sien@example.org", "role": "employee"})  # fmt: skip
+    again = f"{users}/{json.loads(his.body)['user_id']}/invitation"
+    assert (await world.api("identity", "POST", again, manager)).status == 200
+
+
+async def profiles_of(world: World) -> list[dict[str, Any]]:
+    path = f"/v1/companies/{world.person('owner').company_id}/profiles"
+    found: list[dict[str, Any]] = json.loads(
+        (await world.api("identity", "GET", path, world.person("owner"))).body
+    )
+    return found
+
+
+async def test_rights_and_scopes_are_kept_once_however_often_they_are_sent(world: World) -> None:
+    """What is told to every service doesn't grow with what somebody sends."""
+    owner, things = world.person("owner"), world.things()
+    company = f"/v1/companies/{owner.company_id}"
+    many = ["audit", "invoicing"] * 5_000
+    changed = await world.api(
+        "identity", "PATCH", f"{company}/users/{things['user_id']}", owner, {"rights": many}
+    )
+    made = await world.api(
+        "identity", "POST", f"{company}/profiles", owner, {"name": "Deux", "rights": many}
+    )
+    assert (
+        json.loads(changed.body)["rights"]
+        == json.loads(made.body)["rights"]
+        == ["invoicing", "audit"]
+    )
+    key = {"name": "ERP", "scopes": ["write", "read"] * 5_000, "days": 1, "password": PASSWORD}
+    kept = json.loads((await world.api("identity", "POST", "/v1/api-keys", owner, key)).body)
+    assert kept["scopes"] == ["read", "write"]
+
+
+async def test_no_field_of_a_company_is_longer_than_a_document_can_print(world: World) -> None:
+    owner = world.person("owner")
+    path = f"/v1/companies/{owner.company_id}"
+    legal = json.loads((await world.api("identity", "GET", path, owner)).body)["company"]
+    before, long = await world.written(), "x" * 201
+    for name in legal:
+        wrong = legal | {name: long}
+        if name == "address":
+            wrong = legal | {name: legal[name] | {"city": long}}
+        answer = await world.api("identity", "PUT", f"{path}/legal-information", owner, wrong)
+        fields = [e["field"] for e in json.loads(answer.body)["errors"]]
+        assert (answer.status, fields) == (422, ["address.city" if name == "address" else name])
+    assert await world.written() == before
+
+
 async def test_nor_does_he_take_the_owners_place(world: World) -> None:
     owner = await user_id_of(world, "owner")
     assert await change(world, "user manager", owner, role="employee") in (403, 409)

@@ -49,7 +49,7 @@ async def create_api_key(
         caller.user_id,
         new_id(),
         name,
-        scopes,
+        [scope for scope in SCOPES if scope in scopes],
         now,
         now + timedelta(days=days),
         None,

@@ -7,7 +7,7 @@ from services.identity import announce
 from services.identity.commands.attempts import email_hash
 from services.identity.commands.privacy import require_owner
 from services.identity.commands.sessions import end_session
-from services.identity.domain.errors import NotOneself
+from services.identity.domain.errors import ExternalUser, NotOneself
 from services.identity.store import persons, registrations, sessions, users
 from services.identity.store.users import UserRow
 from shared.access.guard import Principal
@@ -20,7 +20,8 @@ from shared.problems import Conflict, NotFound
 async def erase_person(
     db: Database, caller: Principal, company_id: UUID, user_id: UUID, clock: Clock
 ) -> None:
-    """Erase a user who belongs to this company alone, and has been removed from it."""
+    """Erase a user who belongs to this company alone, and has been removed from it. Who only looked
+    into its file, an accountant or support, isn't the company's to erase."""
     require_owner(caller, company_id)
     if user_id == caller.user_id:
         raise NotOneself
@@ -28,6 +29,8 @@ async def erase_person(
         row = await users.lock_membership(conn, company_id, user_id)
         if row is None:
             raise NotFound
+        if row.kind != "internal":
+            raise ExternalUser
         if row.active:
             raise Conflict("Remove the user from the company first.", slug="still-a-user")
         if await users.memberships_of(conn, user_id):

@@ -4,22 +4,17 @@ company learns nothing of an account that the address may have."""
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import UUID
 
 from services.identity import announce
 from services.identity.commands import mail
-from services.identity.commands.companies import may_administer
-from services.identity.domain.errors import AlreadyAccepted
 from services.identity.domain.secrets import hash_secret
 from services.identity.store import companies, invitations, users
 from services.identity.store.invitations import InvitationRow
 from services.identity.store.users import MembershipRow, UserRow
 from shared.access.guard import Principal
-from shared.access.rights import USER_MANAGEMENT
 from shared.clock import Clock
-from shared.database import Connection, Database
+from shared.database import Connection
 from shared.events import Actor
-from shared.problems import NotFound
 from shared.secretbox import SecretBox
 
 
@@ -78,26 +73,6 @@ async def invite(
         days=str(inviting.lifetime.days),
     )
     return None
-
-
-async def invite_again(
-    db: Database,
-    caller: Principal,
-    company_id: UUID,
-    user_id: UUID,
-    inviting: Inviting,
-    clock: Clock,
-) -> str | None:
-    """Another invitation for somebody who hasn't used the first; the first is void."""
-    async with db.system_transaction() as conn:
-        company = await companies.lock(conn, company_id)
-        may_administer(company, caller, USER_MANAGEMENT)
-        assert company is not None  # noqa: S101 — may_administer refuses None
-        row = await invitations.lock(conn, company_id, user_id)
-        if row is None:
-            there = await users.lock_membership(conn, company_id, user_id)
-            raise AlreadyAccepted if there is not None and there.active else NotFound
-        return await invite(conn, row, company.legal.name, inviting, caller, clock, again=True)
 
 
 async def attach(conn: Connection, row: InvitationRow, user: UserRow) -> MembershipRow:

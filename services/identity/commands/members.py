@@ -12,6 +12,7 @@ from services.identity.commands.sessions import end_other_sessions
 from services.identity.commands.standing import end_client_files, end_membership, tell_again
 from services.identity.domain import access
 from services.identity.domain.errors import (
+    AlreadyAccepted,
     EmailTaken,
     ExternalUser,
     LastOwner,
@@ -72,6 +73,31 @@ async def create_user(
             clock() + inviting.lifetime,
         )
         return row, await invite(conn, row, company.legal.name, inviting, caller, clock)
+
+
+async def invite_again(
+    db: Database,
+    caller: Principal,
+    company_id: UUID,
+    user_id: UUID,
+    inviting: Inviting,
+    clock: Clock,
+) -> str | None:
+    """Another invitation for somebody who hasn't used the first; the first is void. It is granted
+    anew: by whoever could have sent it, and may be shown its link."""
+    async with db.system_transaction() as conn:
+        company = await companies.lock(conn, company_id)
+        may_administer(company, caller, USER_MANAGEMENT)
+        assert company is not None  # noqa: S101 — may_administer refuses None
+        invited = await invitations.lock(conn, company_id, user_id)
+        if invited is None:
+            there = await users.lock_membership(conn, company_id, user_id)
+            raise AlreadyAccepted if there is not None and there.active else NotFound
+        if invited.role == "owner":
+            access.check_owner_maker(caller.rights, company.kind)
+        access.check_grant(caller.rights, invited.rights)
+        await _check_profile(conn, caller, company_id, invited.profile_id)
+        return await invite(conn, invited, company.legal.name, inviting, caller, clock, again=True)
 
 
 async def change_member(

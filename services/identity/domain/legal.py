@@ -13,6 +13,8 @@ from stdnum.fr import siren, siret, tva
 from shared.contracts.identity import Company
 
 COUNTRIES = ("FR", "BE")
+LONGEST = 200
+"""Characters of one field."""
 
 Check = Callable[[str], str]
 
@@ -34,7 +36,8 @@ def missing_fields(company: Company) -> list[str]:
 
 def wrong_fields(company: Company) -> dict[str, str]:
     """Field name → what is wrong with it, for fields that are filled in."""
-    wrong = {}
+    if wrong := _too_long(company):
+        return wrong
     country = company.address.country
     if country and country not in COUNTRIES:
         wrong["address.country"] = "must be FR or BE"
@@ -53,6 +56,17 @@ def wrong_fields(company: Company) -> dict[str, str]:
     if company.iban and not _valid_iban(company.iban):
         wrong["iban"] = "is not an IBAN: check the digits"
     return wrong
+
+
+def _too_long(company: Company) -> dict[str, str]:
+    """It is told to every service, and printed on every document."""
+    texts = company.model_dump(exclude={"address"})
+    texts |= {f"address.{name}": text for name, text in company.address.model_dump().items()}
+    return {
+        name: f"must have at most {LONGEST} characters"
+        for name, text in texts.items()
+        if len(text) > LONGEST
+    }
 
 
 OWN_NUMBERS = {"BE": ("0208", "9925"), "FR": ("0002", "0009", "0225", "9957")}

@@ -8,7 +8,7 @@ from pydantic import EmailStr, Field
 
 from services.identity import views
 from services.identity.commands import companies as company_commands
-from services.identity.commands import invitations, members, profiles
+from services.identity.commands import members, profiles
 from services.identity.commands.invitations import Inviting
 from services.identity.context import Context
 from services.identity.routes.person import Ctx
@@ -80,7 +80,8 @@ async def change_user(
     nothing = [name for name, value in changes.items() if value is None and name != "profile_id"]
     if nothing:
         raise Invalid(errors=[{"field": name, "message": "must be filled in"} for name in nothing])
-    _check_rights(changes.get("rights"))
+    if "rights" in changes:
+        changes["rights"] = _known(changes["rights"])
     row = await members.change_member(ctx.db, caller, company_id, user_id, changes)
     return {
         "membership_id": str(row.membership_id),
@@ -103,7 +104,7 @@ async def invite_again(
     company_id: UUID, user_id: UUID, caller: Caller, ctx: Ctx
 ) -> dict[str, str | None]:
     """Another invitation; the one before is void."""
-    secret = await invitations.invite_again(
+    secret = await members.invite_again(
         ctx.db, caller, company_id, user_id, _inviting(ctx), ctx.clock
     )
     return {"invitation": secret}
@@ -130,8 +131,8 @@ async def create_profile(
     company_id: UUID, body: ProfileBody, caller: Caller, ctx: Ctx
 ) -> dict[str, Any]:
     """Create a profile."""
-    _check_rights(body.rights)
-    row = await profiles.save_profile(ctx.db, caller, company_id, None, body.name, body.rights)
+    rights = _known(body.rights)
+    row = await profiles.save_profile(ctx.db, caller, company_id, None, body.name, rights)
     return _profile(row)
 
 
@@ -140,10 +141,8 @@ async def change_profile(
     company_id: UUID, profile_id: UUID, body: ProfileBody, caller: Caller, ctx: Ctx
 ) -> dict[str, Any]:
     """Rename a profile or change its rights."""
-    _check_rights(body.rights)
-    row = await profiles.save_profile(
-        ctx.db, caller, company_id, profile_id, body.name, body.rights
-    )
+    rights = _known(body.rights)
+    row = await profiles.save_profile(ctx.db, caller, company_id, profile_id, body.name, rights)
     return _profile(row)
 
 
@@ -169,9 +168,11 @@ async def _administered(ctx: Context, caller: Caller, company_id: UUID) -> None:
         company_commands.may_administer(await store.get(conn, company_id), caller, USER_MANAGEMENT)
 
 
-def _check_rights(rights: list[str] | None) -> None:
-    unknown = set(rights or []) - set(ALL_RIGHTS)
+def _known(rights: list[str]) -> list[str]:
+    """Each right once, however often it was sent: every service keeps them. Invalid for others."""
+    unknown = set(rights) - set(ALL_RIGHTS)
     if unknown:
         raise Invalid(
             errors=[{"field": "rights", "message": f"unknown: {', '.join(sorted(unknown))}"}]
         )
+    return [right for right in ALL_RIGHTS if right in rights]
