@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from services.delivery.channels.email_texts import Language
 from services.delivery.domain.outcome import Job, Refused
+from shared.mailboxes import plain
 
 
 def _ascii_address(value: str) -> str:
     """The address as every server understands it: its domain in ASCII, its local part ASCII."""
     try:
-        found = validate_email(value, check_deliverability=False)
-    except EmailNotValidError as error:
+        found = validate_email(plain(value), check_deliverability=False)
+    except ValueError as error:  # EmailNotValidError is one
         raise ValueError(f"{value!r} is no e-mail address: {error}") from error
     if found.ascii_email is None:
         raise ValueError(f"{value!r}: letters outside ASCII before the @ reach few servers")

@@ -13,6 +13,7 @@ from services.identity.store.mail import MailRow
 from shared.clock import Clock
 from shared.database import UNAVAILABLE, Connection, Database
 from shared.ids import new_id
+from shared.mailboxes import plain
 from shared.secretbox import SecretBox
 
 log = logging.getLogger(__name__)
@@ -210,6 +211,7 @@ class Postman:
         try:
             await aiosmtplib.send(
                 _message(row, self.box.open(row.body, row.mail_id).decode(), self.smtp["sender"]),
+                recipients=[row.recipient],
                 hostname=self.smtp["host"],
                 port=int(self.smtp.get("port", 587)),
                 use_tls=tls == "implicit",
@@ -219,7 +221,7 @@ class Postman:
                 cert_bundle=self.smtp.get("ca_file"),
                 timeout=20,
             )
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             log.warning("a letter is sent again later: %s", type(error).__name__)
             return f"{type(error).__name__}: {error}"[:500]
         return None
@@ -228,7 +230,7 @@ class Postman:
 def _message(row: MailRow, body: str, sender: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = row.recipient
+    message["To"] = plain(row.recipient)
     message["Subject"] = row.subject
     message["Message-ID"] = make_msgid(str(row.mail_id), domain=sender.rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import EmailStr, Field
+from pydantic import Field
 
 from services.identity import views
 from services.identity.commands import api_keys, erasure, privacy
@@ -13,6 +13,7 @@ from services.identity.routes.sessions import Body, Name, Password
 from services.identity.store import api_keys as key_store
 from services.identity.store import privacy as store
 from shared.callers import Caller
+from shared.mailboxes import Email
 from shared.problems import Unauthenticated
 
 router = APIRouter(prefix="/v1", tags=["privacy"])
@@ -24,7 +25,7 @@ class Privacy(Body):
 
 
 class Accountant(Body):
-    email: EmailStr
+    email: Email
 
 
 class NewKey(Body):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, EmailStr, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.identity import views
 from services.identity.commands import factors, links, offers, passkeys, registrations, sessions
@@ -13,6 +13,7 @@ from services.identity.commands.invitations import Inviting
 from services.identity.domain.passkeys import site_of
 from services.identity.routes.person import Ctx, From
 from shared.contracts.identity import Company
+from shared.mailboxes import Email
 from shared.problems import Unauthenticated
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
@@ -37,7 +38,7 @@ class LegalBody(Company):
 class Registration(Body):
     kind: Literal["firm", "company"] = "company"
     company: LegalBody
-    email: EmailStr
+    email: Email
     password: Password | None = None
     """To register at once where no mail server is configured; else it is chosen when confirming."""
     first_name: Name

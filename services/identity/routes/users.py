@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import EmailStr, Field
+from pydantic import Field
 
 from services.identity import views
 from services.identity.commands import companies as company_commands
@@ -20,6 +20,7 @@ from services.identity.store.users import UserRow
 from shared.access.rights import ALL_RIGHTS, APPS, USER_MANAGEMENT
 from shared.callers import Caller
 from shared.ids import new_id
+from shared.mailboxes import Email
 from shared.problems import Invalid
 
 router = APIRouter(prefix="/v1/companies/{company_id}", tags=["users"])
@@ -28,7 +29,7 @@ Role = Literal["owner", "employee"]
 
 
 class NewUser(Body):
-    email: EmailStr
+    email: Email
     first_name: Name
     last_name: Name
     language: Language = "fr"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -64,6 +65,7 @@ class Identity:
     database: ServiceDatabase
     mail: mailbox.Mailbox
     address: str
+    master_key_file: Path
 
     async def session(
         self, email: str, password: str = PASSWORD, address: str = ""
@@ -254,7 +256,7 @@ async def identity_service(
               "ca_file": str(pki.folder / "tls-ca.pem")},
     )  # fmt: skip
     async with served(create_app(settings, kafka_settings(kafka_broker))) as client:
-        yield Identity(client, database, mail, "")
+        yield Identity(client, database, mail, "", settings.master_key_file)
     await mail.close()
     await postgres.drop(postgres_server.cluster, name)
 

@@ -7,6 +7,7 @@ import pytest
 
 from services.identity.domain import passwords
 from shared.database import connect
+from shared.secretbox import load_box
 from tests.integration.identity.conftest import LEGAL, PASSWORD, Identity
 
 NEW = {"company": LEGAL, "first_name": "X", "last_name": "Y"}
@@ -132,3 +133,49 @@ async def test_who_comes_from_a_known_ipv6_network_isn_t_kept_out(identity: Iden
         await identity.session(owner.email, "wrong guess", f"198.51.100.{n}")
     assert (await identity.session(owner.email, address="2001:db8:1:1::2")).status_code == 201
     assert (await identity.session(owner.email, address="2001:db8:1:2::2")).status_code == 429
+
+
+ENCODED = [
+    "=?utf-8?q?{name}=40example.org=2C?=x@example.com",
+    "=?utf-8?q?{name}=40example.org=0D=0ABcc=3Ab=40example.net=0D=0A=0D=0AGagnez?=x@example.com",
+    "=?UTF-8?B?w6k=?={name}@example.com",
+]
+
+
+@pytest.mark.parametrize("address", ENCODED, ids=["others", "headers", "letters"])
+async def test_an_address_that_reads_as_another_gets_no_letter(
+    identity: Identity, address: str
+) -> None:
+    """Who signs up or invites chooses one reader, no headers and no words of a letter."""
+    name = f"a{uuid4().hex[:12]}"
+    hidden, owner = address.format(name=name), await identity.register()
+    before = len(identity.mail.store.all())
+    asked = await identity.ask("/v1/registrations", {**NEW, "email": hidden})
+    invited = await identity.invite(owner, hidden)
+    for answer in (asked, invited):
+        assert answer.status_code == 422
+        assert [e["field"] for e in answer.json()["errors"]] == ["email"]
+    await identity.register()  # whose letter comes after any of theirs
+    assert len(identity.mail.store.all()) == before + 1
+
+
+async def test_a_letter_that_can_t_be_written_keeps_no_other_waiting(identity: Identity) -> None:
+    """One from before such addresses were refused."""
+    email, hidden = f"{uuid4().hex}@example.org", ENCODED[1].format(name="a")
+    db = await connect(identity.database.runtime_dsn, max_size=1)
+    box = load_box(identity.master_key_file)
+    mail_id = uuid4()
+    await db.pool.execute(
+        "INSERT INTO outgoing_mail (mail_id, recipient, subject, body, attempts, next_attempt_at) "
+        "VALUES ($1, $2, 'Objet', $3, 0, now() - interval '1 day')",
+        mail_id, hidden, box.seal(b"Bonjour", mail_id),
+    )  # fmt: skip
+    await identity.ask("/v1/registrations", {**NEW, "email": email})
+    assert await confirm(identity, await identity.link(email, "sign-up/confirm")) == 201
+    row = await db.pool.fetchrow(
+        "SELECT sent_at, attempts FROM outgoing_mail WHERE mail_id = $1", mail_id
+    )
+    await db.pool.execute("DELETE FROM outgoing_mail WHERE mail_id = $1", mail_id)
+    await db.close()
+    assert row is not None
+    assert (row["sent_at"], row["attempts"]) == (None, 1)
