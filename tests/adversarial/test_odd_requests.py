@@ -34,7 +34,7 @@ async def test_a_token_that_nests_without_end_is_refused(world: World, token: st
         assert page.status in (200, 303), (path, page.status)
 
 
-@pytest.mark.parametrize("depth", [150, 900, 990, DEEP])
+@pytest.mark.parametrize("depth", [40, 850, 880, 990, DEEP])
 async def test_a_passkey_that_nests_without_end_is_refused(world: World, depth: int) -> None:
     owner = world.person("owner")
     nested = '{"rawId":' + '{"a":' * depth + "1" + "}" * depth + "}"
