@@ -98,6 +98,21 @@ async def test_days_at_the_end_of_time_are_no_days_of_the_journal(
             assert answer.status < 500, (path, answer.status)
 
 
+@pytest.mark.parametrize("name", ["action", "person", "document", "actor", "subject"])
+async def test_a_filter_that_can_t_be_looked_for_is_refused_before_a_file_begins(
+    world: World, name: str
+) -> None:
+    owner = world.person("owner")
+    for path in ("/audit", "/audit/export.csv", "/audit/export.xlsx"):
+        answer = await world.page("GET", f"{path}?{name}=a%00b", owner)
+        known = name in ("action", "person", "document")
+        assert answer.status == (422 if known else 200), (path, answer.status)
+    for form in ("json", "csv", "xlsx"):
+        path = f"/api/v1/companies/{owner.company_id}/audit?format={form}&{name}=a%00b"
+        answer = await world.api("portal", "GET", path, owner)
+        assert answer.status == (422 if name in ("action", "actor", "subject") else 200), path
+
+
 async def test_a_browser_whose_name_is_not_english_signs_in(world: World) -> None:
     form = {"email": world.person("owner").email, "password": PASSWORD}
     answer = await world.page("POST", "/sign-in", None, form, user_agent="Navigateur de Zoé \xe9")

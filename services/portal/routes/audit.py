@@ -1,6 +1,7 @@
 """The table of actions by the portal's API: filtered, and exported as CSV or XLSX."""
 
 import shutil
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -45,7 +46,7 @@ async def get_audit(
         None if subject is None else [subject],
     )  # fmt: skip
     if as_ == "csv":
-        return csv_answer(audit_export.as_csv(ctx.db, wanted))
+        return await csv_answer(audit_export.as_csv(ctx.db, wanted))
     if as_ == "xlsx":
         return await xlsx_answer(ctx.db, wanted)
     async with ctx.db.system_transaction() as conn:
@@ -53,10 +54,17 @@ async def get_audit(
     return JSONResponse([_view(line) for line in lines])
 
 
-def csv_answer(stream: Any) -> Response:
-    """The rows as a file, while they are read."""
+async def csv_answer(stream: AsyncIterator[bytes]) -> Response:
+    """The rows as a file, while they are read; what the database refuses is refused before it begins."""
+    first = await anext(stream)
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for part in stream:
+            yield part
+
     name = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return StreamingResponse(stream, media_type=CSV, headers=name)
+    return StreamingResponse(whole(), media_type=CSV, headers=name)
 
 
 async def xlsx_answer(db: Database, wanted: Filter, *form: Any) -> Response:

@@ -117,7 +117,7 @@ async def as_csv(visitor: SignedIn, asked: Wanted) -> Response:
     visitor.me.require(AUDIT)
     database = visitor.request.app.state.service.database
     wanted = await _filter(visitor, asked)
-    return csv_answer(audit_export.as_csv(database, wanted, *await _form(visitor, wanted)))
+    return await csv_answer(audit_export.as_csv(database, wanted, *await _form(visitor, wanted)))
 
 
 @router.get("/audit/export.xlsx")
