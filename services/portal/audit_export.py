@@ -54,6 +54,8 @@ async def as_xlsx(
     """A workbook in a temporary file (the caller removes it), written off the event loop."""
     import xlsxwriter
 
+    rows = _rows(db, wanted, cells)
+    first = await anext(rows, None)  # what the database refuses is refused before there are files
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="facteur-export-"))
     path = folder / "audit.xlsx"
     options: dict[str, Any] = {
@@ -64,9 +66,9 @@ async def as_xlsx(
     book = xlsxwriter.Workbook(str(path), options)
     sheet = book.add_worksheet("audit")
     sheet.write_row(0, 0, head)
-    batch: list[list[str]] = []
+    batch = [first] if first is not None else []
     row = 1
-    async for line in _rows(db, wanted, cells):
+    async for line in rows:
         batch.append(line)
         if len(batch) == BATCH:
             row = await asyncio.to_thread(_write, sheet, row, batch)

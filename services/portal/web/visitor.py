@@ -17,7 +17,8 @@ from services.portal.web.rendering import render
 from shared.access.guard import Principal
 from shared.access.rights import DOCUMENT_MANAGEMENT, INVOICING, MASS_DEPLOYMENT, AppName
 from shared.callers import client_address
-from shared.problems import Conflict, Forbidden, NotFound, Problem, Unauthenticated
+from shared.http import UNSTORABLE_TEXT
+from shared.problems import Conflict, Forbidden, Invalid, NotFound, Problem, Unauthenticated
 from shared.telemetry import current_trace_id
 
 
@@ -170,6 +171,14 @@ class Visitor:
         return words.known(self.language, f"done.{self.request.query_params.get('done', '')}") or ""
 
 
+async def form_of(request: Request) -> FormData:
+    """The form that was sent; Invalid for one in an alphabet that there isn't, or that isn't kept to."""
+    try:
+        return await request.form()
+    except UnicodeError as error:
+        raise Invalid(UNSTORABLE_TEXT) from error
+
+
 def language_of(request: Request, own: str | None = None) -> str:
     """`?lang=`, else the cookie, else the person's own, else what the browser asks for."""
     asked = request.query_params.get("lang", "")
@@ -190,7 +199,7 @@ async def anyone(request: Request) -> Visitor:
     request.state.visitor = visitor
     if request.method == "POST":
         session.same_site(request)
-        visitor.form = await request.form()
+        visitor.form = await form_of(request)
     return visitor
 
 
@@ -210,7 +219,7 @@ async def enrolling(request: Request) -> Visitor:
         visitor.support = await people.support_in(conn, principal.company_id)
     if request.method == "POST":
         session.same_site(request)
-        visitor.form = await request.form()
+        visitor.form = await form_of(request)
         session.same_session(request, visitor.field("_form"))
         if not request.url.path.startswith(OWN):
             principal.require_change()
