@@ -19,7 +19,7 @@ SITE = Site("facteur.test", "http://facteur.test")
 OPTIONS, CHALLENGE = registration_options(SITE, uuid4(), "odile@example.org", [])
 MADE = Authenticator(SITE.domain, SITE.origin).made(OPTIONS)
 FORMATS = ("packed", "fido-u2f", "tpm", "apple", "android-key", "android-safetynet", "x", 5)
-JUNK = (None, 5, "x", b"x", [], [b"x"], {}, 1.5, 2**70, [None])
+JUNK: tuple[Any, ...] = (None, 5, "x", b"x", [], [b"x"], {}, 1.5, 2**70, [None])
 
 
 def with_statement(form: Any, statement: Any) -> dict[str, Any]:

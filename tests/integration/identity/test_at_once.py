@@ -81,7 +81,7 @@ async def _opened(identity: Identity, email: str, given: str) -> int:
 async def test_links_of_two_companies_to_one_who_has_no_account(identity: Identity) -> None:
     """One opens the account, the other is accepted with it; nobody sees an error of ours."""
     owners, email = [await identity.register() for _ in range(2)], f"{uuid4().hex}@example.org"
-    secrets = []
+    secrets: list[str] = []
     for owner in owners:
         assert (await identity.invite(owner, email)).status_code == 201
         secrets.append(await identity.link(email, other_than=secrets[-1] if secrets else ""))
@@ -96,7 +96,8 @@ async def test_links_of_two_companies_to_one_who_has_no_account(identity: Identi
 
 async def test_two_sign_ups_of_one_address(identity: Identity) -> None:
     """Two letters, both followed: one account."""
-    email, secrets = f"{uuid4().hex}@example.org", []
+    email = f"{uuid4().hex}@example.org"
+    secrets: list[str] = []
     db = await connect(identity.database.runtime_dsn, max_size=1)
     for _ in range(2):
         await identity.ask("/v1/registrations", {**NEW, "email": email})
