@@ -1,12 +1,14 @@
 """A list that doesn't show everything says so, and an empty one says what is empty."""
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
-from services.portal.web.rendering import render
+from services.portal.web import charts
+from services.portal.web.rendering import environment, render
 
 NOBODY = SimpleNamespace(principal=None, support=[], may=lambda _: False, uses=lambda _: False)
 
@@ -110,3 +112,17 @@ def test_a_journal_of_which_nothing_was_verified_yet_isn_t_called_intact() -> No
     emptied = journal(0, lines=0)
     assert ("Journal intact : 0" in emptied, "Comparé à aucun" in emptied) == (True, True)
     assert "altéré" in journal(0, broken=True)
+
+
+def test_the_chart_of_days_says_how_high_it_is() -> None:
+    days = charts.columns({date(2026, 11, 24): 1234, date(2026, 11, 25): 7}, date(2026, 11, 25), 30)
+    figures = environment().get_template("overview/figures.html")
+
+    def drawn(days: Any) -> str:
+        module = figures.make_module(
+            {"language": "fr", "form_token": "", "visitor": NOBODY, "errors": {}}
+        )
+        return str(module.day_chart(days))  # type: ignore[attr-defined]
+
+    assert "<span>1\u202f234</span>" in drawn(days)
+    assert drawn(charts.columns({}, date(2026, 11, 25), 30)).count('class="axis"') == 1
