@@ -21,7 +21,7 @@ from shared.database import connect
 from shared.ids import new_id
 from tests.integration.identity.conftest import LEGAL, Identity
 
-PAIRS = 100
+PAIRS = 40
 
 
 async def accounts(identity: Identity) -> list[str]:
