@@ -98,7 +98,8 @@ class Relay:
 
     async def _publish_until_lost(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         producer = self._producer()
-        await asyncio.wait_for(producer.start(), 10)
+        async with asyncio.timeout(10):
+            await producer.start()
         self.leading = True
         busy = time.monotonic()
         try:
@@ -122,7 +123,8 @@ class Relay:
         if not rows:
             return 0, True
         failpoint("relay.before_send")
-        await asyncio.wait_for(_send(producer, rows), SEND_TIMEOUT)
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await _send(producer, rows)
         failpoint("relay.after_send")
         await conn.execute(
             "UPDATE outbox SET published_at = now() WHERE position = ANY($1)",
@@ -148,14 +150,16 @@ class Relay:
         if not topics:
             return []
         consumer = AIOKafkaConsumer(**client_options(self.kafka))
-        await asyncio.wait_for(consumer.start(), 10)
+        async with asyncio.timeout(10):
+            await consumer.start()
         try:
             partitions = [
                 TopicPartition(topic, number)
                 for topic in topics
                 for number in range(self.kafka.partitions)
             ]
-            ends = await asyncio.wait_for(consumer.end_offsets(partitions), 10)
+            async with asyncio.timeout(10):
+                ends = await consumer.end_offsets(partitions)
             return [t for t in topics if not any(e for p, e in ends.items() if p.topic == t)]
         finally:
             await consumer.stop()
@@ -190,6 +194,7 @@ async def _send(producer: AIOKafkaProducer, rows: "list[asyncpg.Record]") -> Non
 async def _stop(producer: AIOKafkaProducer) -> None:
     """An idempotent producer waits for ever for a broker that is away: give it two seconds."""
     try:
-        await asyncio.wait_for(producer.stop(), 2)
+        async with asyncio.timeout(2):
+            await producer.stop()
     except (TimeoutError, KafkaError):
         log.warning("the producer was discarded while the broker was away")

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 
-from shared import edge, http, inbox, metrics, outbox, telemetry
+from shared import edge, http, inbox, metrics, outbox, telemetry, waiting
 from shared.access.guard import Guard
 from shared.access.keys import Keys
 from shared.bus import Bus, LaneHealth
@@ -29,7 +29,6 @@ from shared.problems import NotReady
 from shared.relay import Relay
 from shared.settings import KafkaSettings, ServiceSettings
 from shared.topics import dead_letter_topic, ensure_topics, retry_topic
-from shared.waiting import told_to_end
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +150,7 @@ class Service:
             try:
                 await loop(self)
             except asyncio.CancelledError:
-                if told_to_end():
+                if waiting.told_to_end():
                     raise
                 log.exception("a background loop was cut off and begins again")
             except Exception:
@@ -167,9 +166,7 @@ class Service:
         """Finish the batch in hand, publish nothing half, close everything."""
         self.stage = "stopping"
         await self.bus.stop()
-        for task in reversed(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await waiting.end(reversed(self._tasks))
         for end in self.on_stop:
             await end()
         if self._dead_letters is not None:

@@ -70,9 +70,10 @@ class Worker:
                 await channel.close()
 
     async def _for_ever(self, name: str, turn: Callable[[], Awaitable[None]], pause: float) -> None:
-        """One of the worker's loops: whatever a turn fails with, there is another one."""
+        """One of the worker's loops: whatever a turn fails with, there is another one, unless the worker
+        was told to end, even if the turn forgot it."""
         self.pulse.beat(name)
-        while True:
+        while not told_to_end():
             try:
                 await turn()
             except AWAY as error:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from pydantic import SecretStr
 
+from shared import waiting
 from shared.messaging import Consumers
 from shared.service import Service
 from shared.settings import KafkaSettings, ServiceSettings
@@ -44,3 +46,20 @@ async def test_a_loop_begins_again_after_trouble_and_ends_when_told(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_loop_that_forgets_that_it_was_told_to_end_is_told_again() -> None:
+    """As Python's own `wait_for` does before 3.12, when the two come together."""
+    forgot = asyncio.Event()
+
+    async def loop() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        forgot.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(loop())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await waiting.end([task], every=0.05)
+    assert (forgot.is_set(), task.cancelled()) == (True, True)
