@@ -32,7 +32,9 @@ async def test_what_opens_something_is_in_no_table(world: World) -> None:
         "company": company, "email": "dix@example.org", "first_name": "A", "last_name": "B",
     })  # fmt: skip
     registration = json.loads(asked.body)["secret"]
-    begun = json.loads((await world.api("identity", "POST", "/v1/me/totp", owner)).body)
+    begun = json.loads(
+        (await world.api("identity", "POST", "/v1/me/totp", owner, {"password": PASSWORD})).body
+    )
     kept = await everything(world)
     assert owner.email in kept
     for name, secret in {

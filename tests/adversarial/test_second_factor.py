@@ -23,7 +23,9 @@ def code(secret: str, steps: int = 0) -> str:
 async def enrolled(world: World) -> tuple[Person, str, list[str]]:
     """The owner, now with an authenticator app; its secret, and the recovery codes."""
     owner = world.person("owner")
-    begun = json.loads((await world.api("identity", "POST", "/v1/me/totp", owner)).body)
+    begun = json.loads(
+        (await world.api("identity", "POST", "/v1/me/totp", owner, {"password": PASSWORD})).body
+    )
     confirmed = await world.api("identity", "POST", "/v1/me/totp/confirm", owner,
                                 {"code": code(begun["secret"], -1)})  # fmt: skip
     assert confirmed.status == 200, confirmed.body

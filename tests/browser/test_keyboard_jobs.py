@@ -143,6 +143,7 @@ async def the_second_factor(person: Screen, email: str) -> None:
     page = person.page
     await through_the_menu(page, "a[href='/me']")
     await enter(page, "main a[href='/me/security']")
+    await write(page, "#app_password", PASSWORD)
     await enter(page, "form[action$='/authenticator'] button")
     secret = await page.locator("code.secret").inner_text()
     await write(page, "#code", code(secret, -1))

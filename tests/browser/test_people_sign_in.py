@@ -20,6 +20,7 @@ async def set_up_app(person: Screen) -> tuple[str, list[str]]:
     """Enrol an authenticator app through the page; its secret, and the recovery codes."""
     page = person.page
     await person.go("/me/security")
+    await person.page.fill("#app_password", PASSWORD)
     await person.press("Configurer l’application")
     secret = await page.locator("code.secret").inner_text()
     await page.fill("#code", "000000")

@@ -26,8 +26,14 @@ from shared.problems import Conflict, Unauthenticated
 from shared.secretbox import SecretBox
 
 
-async def begin_enrolment(db: Database, box: SecretBox, caller: Principal) -> tuple[str, str]:
-    """A new secret and its provisioning URI; nothing is required before it is confirmed."""
+async def begin_enrolment(
+    db: Database, box: SecretBox, caller: Principal, password: str, origin: Origin, clock: Clock
+) -> tuple[str, str]:
+    """A new secret and its provisioning URI; nothing is required before it is confirmed.
+
+    By the password: who found a session open could else lock its owner out.
+    """
+    await confirm_password(db, caller, password, origin, clock)
     async with db.system_transaction() as conn:
         row = await factors.lock(conn, caller.user_id)
         if row.totp_confirmed_at is not None:

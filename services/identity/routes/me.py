@@ -57,9 +57,11 @@ async def change_password(
 
 
 @router.post("/totp", status_code=201)
-async def begin_totp(caller: Person, ctx: Ctx) -> dict[str, str]:
-    """Begin to enrol an authenticator app; confirm with one of its codes."""
-    secret, uri = await factors.begin_enrolment(ctx.db, ctx.box, caller)
+async def begin_totp(body: Proof, caller: Person, origin: From, ctx: Ctx) -> dict[str, str]:
+    """Begin to enrol an authenticator app, by the password; confirm with one of its codes."""
+    secret, uri = await factors.begin_enrolment(
+        ctx.db, ctx.box, caller, body.password, origin, ctx.clock
+    )
     return {"secret": secret, "provisioning_uri": uri}
 
 

@@ -222,7 +222,7 @@ def code(secret: str, steps_ahead: int = 0) -> str:
 
 async def enrol(member: Member) -> tuple[str, list[str]]:
     """Enrol an authenticator; returns its secret and the recovery codes."""
-    begun = (await member.call("POST", "/v1/me/totp")).json()
+    begun = (await member.call("POST", "/v1/me/totp", json={"password": PASSWORD})).json()
     confirmed = await member.call(
         "POST", "/v1/me/totp/confirm", json={"code": code(begun["secret"], -1)}
     )

@@ -27,7 +27,7 @@ async def test_codes_of_an_enrolled_authenticator_can_t_be_guessed_where_one_enr
 
 async def test_wrong_codes_count_while_one_enrols_too(identity: Identity) -> None:
     owner = await identity.register()
-    await owner.call("POST", "/v1/me/totp")
+    await owner.call("POST", "/v1/me/totp", json={"password": PASSWORD})
     answers = [
         await owner.call("POST", "/v1/me/totp/confirm", json={"code": "000000"}) for _ in range(10)
     ]
@@ -91,7 +91,7 @@ async def test_whoever_came_in_before_the_second_factor_goes(identity: Identity)
 async def test_a_password_alone_adds_no_factor_to_those_that_there_are(identity: Identity) -> None:
     """A token from before the first one was enrolled, at the same moment elsewhere."""
     owner = await identity.register()
-    await owner.call("POST", "/v1/me/totp")
+    await owner.call("POST", "/v1/me/totp", json={"password": PASSWORD})
     db = await connect(identity.database.runtime_dsn, max_size=1)
     await db.pool.execute(
         "UPDATE app_user SET totp_confirmed_at = now() WHERE email = $1", owner.email

@@ -76,6 +76,18 @@ async def test_a_recovery_code_is_nobody_else_s(identity: Identity) -> None:
     assert await identity.second_step(session, recovery[0]) == 204
 
 
+async def test_a_session_alone_adds_no_second_factor(identity: Identity) -> None:
+    """Who found one open could lock its owner out."""
+    owner = await identity.register()
+    for body in (None, {}, {"password": ""}):
+        assert (await owner.call("POST", "/v1/me/totp", json=body)).status_code == 422
+    wrong = await owner.call("POST", "/v1/me/totp", json={"password": "not it at all"})
+    assert wrong.json()["type"] == "urn:facteur:problem:wrong-password"
+    assert "secret" not in wrong.text
+    session = (await identity.session(owner.email)).json()["session"]
+    assert (await identity.token(session)).status_code == 200
+
+
 async def test_new_recovery_codes_void_the_old_ones(identity: Identity) -> None:
     owner = await identity.register()
     _, old = await enrol(owner)
@@ -141,7 +153,7 @@ async def test_an_api_key_changes_nothing_about_how_its_maker_signs_in(identity:
     refused = [
         await key.call(method, path, json=body)
         for method, path, body in (
-            ("POST", "/v1/me/totp", None),
+            ("POST", "/v1/me/totp", {"password": PASSWORD}),
             ("POST", "/v1/me/passkeys/options", None),
             ("PUT", "/v1/me/password", {"present": PASSWORD, "wanted": "une autre longue phrase"}),
             ("DELETE", "/v1/me/sessions", None),

@@ -74,7 +74,9 @@ async def test_a_letter_s_link_that_is_over_leads_to_the_sign_in_and_to_a_new_pa
 
 async def test_new_recovery_codes_are_told_as_that(running: Platform) -> None:
     owner = await running.register(SELLER)
-    secret = (await owner.at("identity").post("/v1/me/totp")).json()["secret"]
+    secret = (await owner.at("identity").post("/v1/me/totp", json={"password": PASSWORD})).json()[
+        "secret"
+    ]
     confirmed = await owner.at("identity").post(
         "/v1/me/totp/confirm", json={"code": pyotp.TOTP(secret).now()}
     )

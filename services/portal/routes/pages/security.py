@@ -36,9 +36,10 @@ async def change_password(visitor: SignedIn) -> Response:
 
 @router.post("/authenticator")
 async def begin_authenticator(visitor: Enrolling) -> Response:
-    """A secret for the app, as a QR code and to type."""
+    """A secret for the app, as a QR code and to type; by the password."""
+    body = {"password": str(visitor.form.get("app_password", ""))}
     try:
-        begun = (await visitor.ask("identity", "POST", "/v1/me/totp")).json()
+        begun = (await visitor.ask("identity", "POST", "/v1/me/totp", json=body)).json()
     except Problem as problem:
         return await _overview(visitor, problem)
     return visitor.page(AUTHENTICATOR, **_secret(begun["secret"], begun["provisioning_uri"]))
