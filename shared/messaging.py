@@ -21,7 +21,7 @@ from shared.events import Envelope, Event, Undecodable, read_envelope, read_even
 from shared.failpoints import failpoint
 from shared.records import Record, origin_of, put_back_for_another
 from shared.telemetry import batch_span, consumer_span
-from shared.waiting import told_to_end
+from shared.waiting import CutOff, unless_cut_off
 
 log = logging.getLogger(__name__)
 
@@ -239,16 +239,15 @@ class BatchRunner:
         delay = 0.1
         while True:
             try:
-                return await work()
+                with unless_cut_off():
+                    return await work()
             except TRANSIENT as error:
                 log.info("repeated after %s", type(error).__name__)
             except UNAVAILABLE as error:
                 if isinstance(error, asyncpg.InterfaceError) and not _connection_lost(error):
                     raise
                 log.warning("database away, the batch waits: %s", type(error).__name__)
-            except asyncio.CancelledError:
-                if told_to_end():
-                    raise
+            except CutOff:
                 log.exception("the batch was cut off and waits")
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)

@@ -20,7 +20,7 @@ from shared.database import UNAVAILABLE
 from shared.failpoints import failpoint
 from shared.settings import KafkaSettings
 from shared.topics import MAX_RECORD_BYTES, client_options
-from shared.waiting import rest, told_to_end
+from shared.waiting import rest, unless_cut_off
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +69,10 @@ class Relay:
         """Lead when nobody else does; begin again after every loss of database or broker."""
         while True:
             try:
-                await self._lead()
+                with unless_cut_off():
+                    await self._lead()
             except (*UNAVAILABLE, KafkaError) as error:
                 log.warning("relay begins again: %s: %s", type(error).__name__, error)
-            except asyncio.CancelledError:
-                if told_to_end():
-                    raise
-                log.exception("the relay was cut off and begins again")
             except Exception:
                 log.exception("relay begins again")
             finally:

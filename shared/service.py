@@ -148,11 +148,8 @@ class Service:
         """A background loop outlives what goes wrong in one of its rounds."""
         while True:
             try:
-                await loop(self)
-            except asyncio.CancelledError:
-                if waiting.told_to_end():
-                    raise
-                log.exception("a background loop was cut off and begins again")
+                with waiting.unless_cut_off():
+                    await loop(self)
             except Exception:
                 log.exception("a background loop begins again")
             await asyncio.sleep(1)

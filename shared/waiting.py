@@ -1,8 +1,8 @@
 """How loops rest between their turns, and what ends them."""
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 AGAIN_SECONDS = 3.0
 
@@ -19,10 +19,25 @@ async def rest(woken: asyncio.Event, seconds: float) -> None:
 
 
 def told_to_end() -> bool:
-    """Whether somebody cancelled this task; else a CancelledError is of a future that it waited for, as
-    drivers cancel when their connection goes, and a loop that it ends would be missed by nobody."""
+    """Whether somebody cancelled this task."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
+
+
+class CutOff(Exception):
+    """A future that was waited for is cancelled, as drivers do when their connection goes."""
+
+
+@contextmanager
+def unless_cut_off() -> Iterator[None]:
+    """CutOff in the place of a CancelledError that nobody sent to this task: a loop that it ended would
+    be missed by nobody."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if told_to_end():
+            raise
+        raise CutOff from error
 
 
 async def end(tasks: Iterable["asyncio.Task[None]"], every: float = AGAIN_SECONDS) -> None:

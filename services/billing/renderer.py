@@ -10,7 +10,6 @@ import hashlib
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -24,7 +23,7 @@ from shared import metrics, outbox
 from shared.clock import Clock, system_clock
 from shared.contracts.billing import Document, InvoiceRendered
 from shared.database import UNAVAILABLE, Database
-from shared.einvoice.rules.worker import end_with_parent
+from shared.einvoice.rules.worker import at_most, end_with_parent
 from shared.events import Actor
 from shared.failpoints import failpoint
 from shared.waiting import rest
@@ -49,19 +48,12 @@ class RenderingStuck(RuntimeError):
 
 
 def render(content: dict[str, object], language: str) -> bytes:
-    """In the worker: the Factur-X PDF of an invoice (PDF/A-3, XML embedded).
-
-    One that takes too long ends this process: the alarm is the kernel's, because the typesetter listens
-    to nobody while it works.
-    """
+    """In the worker: the Factur-X PDF of an invoice (PDF/A-3, XML embedded)."""
     from services.billing.documents.pdf import render as render_pdf
     from shared.einvoice.model import Invoice
 
-    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
-    try:
+    with at_most(LONGEST_SECONDS):
         return render_pdf(Invoice.model_validate(content), language)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _step_back() -> None:

@@ -21,7 +21,7 @@ from services.delivery.store.work import Leased
 from shared import metrics
 from shared.clock import Clock
 from shared.database import AWAY, Database
-from shared.waiting import rest, told_to_end
+from shared.waiting import rest, told_to_end, unless_cut_off
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +75,10 @@ class Worker:
         self.pulse.beat(name)
         while not told_to_end():
             try:
-                await turn()
+                with unless_cut_off():
+                    await turn()
             except AWAY as error:
                 log.warning("%s: the database is waited for: %s", name, type(error).__name__)
-                await asyncio.sleep(0.5)
-            except asyncio.CancelledError:
-                if told_to_end():
-                    raise
-                log.exception("%s: a turn was cut off, and another one follows", name)
                 await asyncio.sleep(0.5)
             except Exception:
                 log.exception("%s: a turn failed, and another one follows", name)

@@ -131,9 +131,8 @@ async def confirm(
     reader chooses. Nothing is hashed for whoever holds no link."""
     founder = await (await look(db, secret, box, clock)).founder(password)
     async with db.system_transaction() as conn:
-        await registrations.hold(
-            conn, founder.email
-        )  # all its letters go with the one that is used
+        # all letters to an address go with the one that is used
+        await registrations.hold(conn, founder.email)
         _, wanted = await _waiting(conn, secret, box, clock)
         return await _found(conn, wanted, founder, clock)
 

@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
@@ -40,23 +41,27 @@ def ready() -> int:
 
 
 def judge(xml: bytes, names: Sequence[str]) -> list[Finding]:
-    """What the named rule sets find in the document.
-
-    One that takes too long ends this process: the alarm is the kernel's, because Saxon listens to
-    nobody while it works.
-    """
+    """What the named rule sets find in the document; one that takes too long ends this process."""
     processor = _loaded()
-    signal.setitimer(signal.ITIMER_REAL, _longest_seconds)
-    try:
+    with at_most(_longest_seconds):
         return processor.findings(xml, names)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _loaded() -> "RuleProcessor":
     if _processor is None:
         raise _failure or RuleSetMissing("the worker has not loaded its rule sets")
     return _processor
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """What takes longer ends this process: the alarm is the kernel's, because neither Saxon nor the
+    typesetter listens to anybody while it works."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def end_with_parent() -> None:
